@@ -1,0 +1,1 @@
+"""Speaks HTTP: translates a request, calls one service, translates the answer back."""

@@ -1,0 +1,47 @@
+"""Dialects: HTTP surfaces over the same services, each a complete application. One folder and one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from fastapi import FastAPI
+from starlette.responses import Response
+
+from athanor.api.uploads import Spool
+from athanor.core.job import JobState
+from athanor.errors import AthanorError
+from athanor.registry import Registry
+from athanor.services import Services
+
+Now = Callable[[], datetime]
+FAULT = "Something went wrong on the server. Its log tells more under this request's id."  # all that a fault of ours says
+
+
+class Dialect(Protocol):
+    """How one vendor spells what a person can do."""
+
+    name: str
+    title: str
+    job_states: Mapping[JobState, str]  # core's word -> this vendor's word; complete by test
+
+    def app(self, services: Services, *, spool: Spool, now: Now) -> FastAPI:
+        """The whole application, at the vendor's own paths, with /openapi.json and /docs."""
+        ...
+
+    def respond(self, error: AthanorError) -> Response:
+        """The vendor's answer to any of our errors; complete by test. AthanorError itself is a fault of ours."""
+        ...
+
+    def is_upload(self, method: str, path: str) -> bool:
+        """Whether a body there is a file, and so may have the size of one."""
+        ...
+
+
+DIALECTS: Registry[Dialect] = Registry(
+    "dialect",
+    {
+        "workbench": "athanor.api.dialects.workbench:WORKBENCH",
+    },
+)

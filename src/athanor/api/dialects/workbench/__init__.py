@@ -1,0 +1,43 @@
+"""The ml-workbench dialect: AutoML jobs, datasets, a model registry and keys under /api/v1."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from fastapi import FastAPI
+from starlette.responses import Response
+
+from athanor.api.dialects import Now
+from athanor.api.dialects.workbench import errors, words
+from athanor.api.uploads import Spool
+from athanor.core.job import JobState
+from athanor.errors import AthanorError
+from athanor.services import Services
+
+_UPLOADS = (
+    ("POST", re.compile(r"/api/v1/automl/datasets")),
+    ("PUT", re.compile(r"/api/v1/automl/datasets/uploads/[^/]+")),
+)
+
+
+class Workbench:
+    """The dialect, as the dispatcher sees it."""
+
+    name = "workbench"
+    title = "ml-workbench AutoML API"
+    job_states: Mapping[JobState, str] = words.STATES
+
+    def app(self, services: Services, *, spool: Spool, now: Now) -> FastAPI:
+        from athanor.api.dialects.workbench.app import workbench_app
+
+        return workbench_app(services, spool=spool, now=now)
+
+    def respond(self, error: AthanorError) -> Response:
+        return errors.respond(error)
+
+    def is_upload(self, method: str, path: str) -> bool:
+        return any(method == wanted and pattern.fullmatch(path) for wanted, pattern in _UPLOADS)
+
+
+WORKBENCH = Workbench()

@@ -1,0 +1,86 @@
+"""The workbench as one complete application."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from athanor.api.auth import NEEDS
+from athanor.api.dialects import Now
+from athanor.api.dialects.workbench import auth, bodies, datasets, jobs, registry
+from athanor.api.dialects.workbench.errors import shape_errors
+from athanor.api.json_response import SafeJSONResponse
+from athanor.api.uploads import Spool
+from athanor.services import Services
+
+API = "/api/v1"
+_ABOUT = (
+    "Create, manage and monitor AutoML jobs. Send the key as `X-API-Key`, or as `Authorization: Bearer`. "
+    "Errors are {success: false, error: {code, message, details?}, meta: {requestId}}; what does not fit is a 400."
+)
+_ERRORS = {
+    "400": "What came does not fit (validation-error, …).",
+    "401": "No key, or none that is known (unauthorized).",
+    "403": "The key lacks the scope (scope-required), or a quota is used up (quota-exceeded).",
+    "404": "No such thing, or it belongs to someone else (not-found).",
+    "409": "Not in this state (conflict, job-running, job-not-completed, model-in-use, …).",
+    "413": "The body is too large (too-large).",
+    "429": "Too many requests; `Retry-After` says when to come back (rate-limited).",
+}
+
+
+def workbench_app(services: Services, *, spool: Spool, now: Now) -> FastAPI:
+    app = FastAPI(
+        title="ml-workbench AutoML API",
+        description=_ABOUT,
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        strict_content_type=False,
+        default_response_class=SafeJSONResponse,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.services, app.state.spool, app.state.now = services, spool, now
+    for part in (jobs, datasets, registry, auth):
+        app.include_router(part.ROUTER, prefix=API)
+    shape_errors(app)
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        """The schema with the errors as they are: FastAPI supposes 422 and a shape of its own."""
+        if app.openapi_schema is None:
+            _tell_errors(made())
+        return made()
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def _tell_errors(schema: dict[str, Any]) -> None:
+    components = schema.setdefault("components", {})
+    schemas = components["schemas"]
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    told = bodies.ErrorBody.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(told.pop("$defs"))
+    schemas["ErrorBody"] = told
+    components["securitySchemes"] = {
+        "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        "bearer": {"type": "http", "scheme": "bearer"},
+    }
+    schema["security"] = [{"key": []}, {"bearer": []}]
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}}
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            responses = operation["responses"]
+            responses.pop("422", None)
+            for status, description in _ERRORS.items():
+                responses.setdefault(status, {"description": description, "content": content})
+            operation.setdefault(NEEDS, [])

@@ -1,0 +1,99 @@
+"""`athanor predict`: answers of a model for the rows of a file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from athanor.cli.epilogs import as_written
+from athanor.cli.quantities import spell_duration
+from athanor.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from athanor.engine.predictions import Predictions
+
+EPILOG = as_written("""
+Examples:
+
+  athanor predict data-model new.csv                           CSV on standard output
+  athanor predict data-model new.csv --out answers.parquet     CSV or Parquet, by the ending
+  athanor predict data-model new.csv --proba --out answers.csv
+
+The file needs the columns that the model was trained on; others are ignored, and the target may be
+missing. The answers stand in the order of the rows: `prediction`, and with --proba one
+`proba_<class>` per class.
+""")
+ENDINGS = (".csv", ".parquet")
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a model that `athanor train` made.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="Rows to answer for: CSV or Parquet.", exists=True, dir_okay=False, readable=True
+        ),
+    ],
+    proba: Annotated[bool, typer.Option("--proba", help="Also the probability of each class.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File to write; .csv or .parquet. [default: standard output, as CSV]"),
+    ] = None,
+) -> None:
+    """Predict the rows of a file with a trained model."""
+    if out is not None and out.suffix.lower() not in ENDINGS:
+        raise InvalidInput(f"{out} ends with neither .csv nor .parquet, so its format is not known.", field="out")
+    from time import monotonic
+
+    from athanor.engine.frames import to_dataset
+    from athanor.engine.predictor import Predictor
+    from athanor.engine.readers import read
+
+    begun = monotonic()
+    predictor = Predictor.load(model)
+    if proba and not predictor.classes:
+        raise InvalidInput("This model predicts a number, so there are no classes for --proba to show.", field="proba")
+    table = read(file)
+    for warning in table.warnings:
+        print(f"athanor: {warning}", file=sys.stderr)
+    answers = predictor.predict(to_dataset(table.frame, table.schema))
+    _write(_answer_frame(answers, proba=proba), out)
+    if out is not None:
+        print(f"{len(answers):,} rows -> {out} ({spell_duration(monotonic() - begun)})", file=sys.stderr)
+
+
+def _answer_frame(answers: Predictions, *, proba: bool) -> pl.DataFrame:
+    import polars as pl
+
+    columns: list[pl.Series] = [pl.Series("prediction", answers.labels())]
+    if proba and answers.probabilities is not None:
+        columns += [
+            pl.Series(f"proba_{_spell(label)}", answers.probabilities[:, place])
+            for place, label in enumerate(answers.classes)
+        ]
+    return pl.DataFrame(columns)
+
+
+def _spell(label: object) -> str:
+    return str(label).lower() if isinstance(label, bool) else str(label)
+
+
+def _write(frame: pl.DataFrame, out: Path | None) -> None:
+    """Write under another name first, so that a file under `out` is always whole."""
+    if out is None:
+        sys.stdout.write(frame.write_csv())
+        return
+    unfinished = out.with_name(f".{out.name}.unfinished")
+    try:
+        if out.suffix.lower() == ".csv":
+            frame.write_csv(unfinished)
+        else:
+            frame.write_parquet(unfinished)
+        unfinished.replace(out)
+    finally:
+        unfinished.unlink(missing_ok=True)

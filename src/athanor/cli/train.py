@@ -1,0 +1,245 @@
+"""`athanor train`: a file becomes a model, without a server."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from athanor.cli.display import Display, display_for_terminal
+from athanor.cli.epilogs import as_written
+from athanor.cli.quantities import parse_duration, parse_size, spell_duration, spell_size
+from athanor.cli.question import Question
+from athanor.cli.tables import spell_score
+from athanor.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from athanor.engine.budget import Budget
+    from athanor.engine.learn import Result
+    from athanor.engine.plan import Plan
+    from athanor.engine.pool import LocalPool
+
+EPILOG = as_written("""
+Examples:
+
+  athanor train houses.csv --target price
+  athanor train churn.parquet --target churned --metric f1 --time 5m --out churn-model
+  athanor train data.csv --target y --exclude customer_id --max-trials 4 --seed 7
+
+Problems: binary, multiclass, regression.
+Metrics: accuracy, average_precision, balanced_accuracy, f1, f1_macro, log_loss, mae, mape, mcc, mse,
+precision, r2, recall, rmse, rmsle, roc_auc.
+
+Ctrl-C ends the training with the best model so far; Ctrl-C again ends it without one.
+""")
+DEFAULT_TIME = "10m"
+KEEP_BACK_S = 0.25  # of the limit, for writing the model and ending this process
+INTERRUPTED = 130  # what shells report for a program that Ctrl-C ended
+
+
+def train(
+    context: typer.Context,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="Table to learn from: CSV or Parquet.", exists=True, dir_okay=False, readable=True
+        ),
+    ],
+    *,
+    target: Annotated[str, typer.Option(metavar="COLUMN", help="Column to predict.")],
+    problem: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Problem type. [default: found from the target]")
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What to be good at. [default: the problem's own]")
+    ] = None,
+    time_limit: Annotated[
+        str | None,
+        typer.Option(
+            "--time", metavar="TIME", help=f"Time limit, start to end: 90, 10m, 2h. [default: {DEFAULT_TIME}]"
+        ),
+    ] = None,
+    preset: Annotated[
+        str, typer.Option(metavar="NAME", help="best_quality, high_quality, good_quality or medium_quality.")
+    ] = "best_quality",
+    cores: Annotated[int | None, typer.Option(help="Folds to fit at a time. [default: all cores]")] = None,
+    memory: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Memory for all processes: 2GB. [default: 80 % of what is free]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder for the model. [default: <file>-model]")
+    ] = None,
+    max_trials: Annotated[
+        int | None, typer.Option(help="End after so many trials; without --time, by nothing else.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="Column to leave out; give it once per column.")
+    ] = None,
+    positive: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL", help="Label that a binary metric looks at. [default: the last in sort order]"),
+    ] = None,
+    weight: Annotated[str | None, typer.Option(metavar="COLUMN", help="Column with the weights of the rows.")] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FAMILY", help="Model family to leave out: linear, lightgbm; once per family."),
+    ] = None,
+    ensemble: Annotated[bool, typer.Option(help="Combine models, or take the single best.")] = True,
+) -> None:
+    """Learn to predict one column of a table. Needs no server."""
+    started = time.monotonic() if context.obj is None else float(context.obj)
+    from athanor.engine.plan import Plan
+
+    limit_s = parse_duration(time_limit or DEFAULT_TIME) if time_limit or max_trials is None else None
+    plan = Plan(
+        time_limit_s=limit_s,
+        max_trials=max_trials,
+        memory_limit=None if memory is None else parse_size(memory),
+        cores=cores,
+        seed=seed,
+        preset=preset,
+        excluded_families=_families(without),
+        ensemble=ensemble,
+    )
+    question = Question(
+        target=target, problem=problem, metric=metric, positive=positive, weight=weight, exclude=tuple(exclude or ())
+    )
+    question.check_names()
+    folder = _free_folder(out, file)
+
+    from athanor.engine.budget import Budget
+
+    budget = Budget.of(None if limit_s is None else limit_s - KEEP_BACK_S, started=started)
+    try:
+        with (
+            _local_pool(plan) as pool,  # first: it forks, and what comes next starts threads
+            display_for_terminal(lambda: time.monotonic() - started) as display,
+            _work_folder(folder) as work,
+        ):
+            result = _learn(file, question, plan, budget=budget, pool=pool, display=display, work=work)
+            _keep(result, folder)
+    except KeyboardInterrupt:
+        print("athanor: ended without a model.", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    elapsed_s = time.monotonic() - started
+    _print_result(result, folder, file, elapsed_s=elapsed_s, peak_memory=pool.peak_memory)
+
+
+def _learn(
+    file: Path,
+    question: Question,
+    plan: Plan,
+    *,
+    budget: Budget,
+    pool: LocalPool,
+    display: Display,
+    work: Path,
+) -> Result:
+    from athanor.engine.checkpoint import FolderCheckpoints
+    from athanor.engine.frames import to_dataset
+    from athanor.engine.learn import learn
+    from athanor.engine.readers import read
+
+    table = read(file)
+    rows, columns = table.frame.shape
+    display.say(f"Read {file}: {rows:,} rows, {columns} columns ({table.format}).")
+    for warning in table.warnings:
+        display.say(f"Note: {warning}")
+    task = question.task(table.schema)
+    dataset = to_dataset(table.frame, table.schema)
+    del table
+    with _ctrl_c_finishes(budget, display):
+        return learn(
+            dataset, task, plan, budget=budget, pool=pool, checkpoints=FolderCheckpoints(work), tell=display.tell
+        )
+
+
+def _keep(result: Result, folder: Path) -> None:
+    from athanor.engine.leaderboard import write_leaderboard
+
+    result.predictor.save(folder)
+    write_leaderboard(folder, result.leaderboard)
+
+
+def _print_result(result: Result, folder: Path, file: Path, *, elapsed_s: float, peak_memory: int) -> None:
+    predictor = result.predictor
+    print(f"{predictor.problem}: {result.metric} {spell_score(result.score)}, measured on rows the models did not see.")
+    print(f"Ended after {spell_duration(elapsed_s)} ({result.reason}); at most {spell_size(peak_memory)} of memory.")
+    print(f"Model: {folder} ({spell_size(predictor.size_bytes)}, {len(predictor.members)} in the ensemble)")
+    print(f"Trials: athanor leaderboard {folder}")
+    print(f"Next: athanor predict {folder} {file} --out predictions.csv")
+
+
+def _families(names: list[str] | None) -> tuple[str, ...]:
+    from athanor.engine.models import FAMILIES
+
+    for name in names or ():
+        if name not in FAMILIES:
+            raise InvalidInput(f"No model family named {name!r}. Known: {', '.join(FAMILIES.names())}.")
+    return tuple(names or ())
+
+
+# --- folders, processes, Ctrl-C ---------------------------------------------------------------------------------------
+
+
+def _free_folder(out: Path | None, file: Path) -> Path:
+    """A folder that does not exist yet, or is empty."""
+    if out is not None:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise InvalidInput(f"{out} exists and is not empty. Give --out a new folder.", field="out")
+        return out
+    stem = file.name.split(".", maxsplit=1)[0] or "table"
+    candidate, number = Path(f"{stem}-model"), 2
+    while candidate.exists():
+        candidate, number = Path(f"{stem}-model-{number}"), number + 1
+    return candidate
+
+
+@contextmanager
+def _work_folder(folder: Path) -> Iterator[Path]:
+    """Where the run keeps its folds: beside the model, on a disk that will have to hold the model as well."""
+    parent = folder.absolute().parent
+    parent.mkdir(parents=True, exist_ok=True)
+    work = Path(mkdtemp(prefix=f".{folder.absolute().name}-", dir=parent))
+    try:
+        yield work
+    finally:
+        rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _local_pool(plan: Plan) -> Iterator[LocalPool]:
+    from athanor.engine import memory
+    from athanor.engine.pool import LocalPool
+
+    pool = LocalPool(plan.cores, memory_limit=plan.memory_limit or int(0.8 * memory.available()))
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+@contextmanager
+def _ctrl_c_finishes(budget: Budget, display: Display) -> Iterator[None]:
+    """The first Ctrl-C ends the run with the best so far, the second one ends everything."""
+
+    def interrupted(_signal: int, _frame: object) -> None:
+        if budget.finishing:
+            raise KeyboardInterrupt
+        budget.finish()
+        display.say("Finishing with the best so far. Ctrl-C again ends without a model.")
+
+    before = signal.signal(signal.SIGINT, interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

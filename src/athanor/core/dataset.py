@@ -1,0 +1,78 @@
+"""A dataset: an ordered list of immutable segments. A version is a prefix of that list, frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from athanor.engine.schema import Schema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a noun came from, kept to be echoed. Behaviour never reads it."""
+
+    dialect: str
+    body: Mapping[str, object] = field(default_factory=dict)  # as accepted, without secrets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDataset:
+    """A dataset of the platform (the engine's `Dataset` is a table in memory)."""
+
+    id: UUID
+    organization_id: UUID
+    project_id: UUID
+    name: str
+    handle: str  # unique in the project
+    format: str  # what came: "csv", "parquet"
+    size_bytes: int  # of what came
+    owner_id: UUID
+    created_at: datetime
+    labels: Mapping[str, str] = field(default_factory=dict)
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """An immutable Parquet file of rows."""
+
+    id: UUID
+    organization_id: UUID
+    dataset_id: UUID
+    position: int  # 0, 1, …
+    n_rows: int
+    blob: str  # key of the Parquet file
+    source_sha256: str  # of the bytes and reader options it was made from
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetVersion:
+    """The first `n_segments` segments, with the schema they share."""
+
+    id: UUID
+    organization_id: UUID
+    dataset_id: UUID
+    number: int  # 1, 2, …
+    n_segments: int
+    n_rows: int
+    schema: Schema
+    warnings: tuple[str, ...]
+    created_at: datetime
+    profile_blob: str | None = None  # key of the whole profile (JSON), once the light job made it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """Leave to put one file, given before the file comes. Ends with its dataset, or at `expires_at`."""
+
+    id: UUID
+    organization_id: UUID
+    user_id: UUID
+    filename: str
+    created_at: datetime
+    expires_at: datetime
+    dataset_id: UUID | None = None  # what came of it

@@ -1,0 +1,32 @@
+"""A run: one training of a plan on a task and a dataset version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from athanor.core.dataset import Origin
+from athanor.engine.plan import Plan
+from athanor.engine.task import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What was asked for. How it goes stands in its jobs; `job_id` is the one that trains."""
+
+    id: UUID
+    organization_id: UUID
+    project_id: UUID
+    name: str
+    description: str | None
+    dataset_id: UUID
+    version_id: UUID
+    task: Task
+    plan: Plan
+    job_id: UUID
+    owner_id: UUID
+    created_at: datetime
+    labels: Mapping[str, str] = field(default_factory=dict)
+    origin: Origin | None = None

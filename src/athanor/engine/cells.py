@@ -1,0 +1,105 @@
+"""What one cell's text means: a missing value, a number, a truth value, a point in time or a word.
+
+The one grammar of the project. Files read column by column (`inference.py`) and rows that come one at a time
+(`rows.py`) both follow it, so that the same value gives the same cell on either way. No polars here: serving
+processes import this.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+
+# Trimmed from both ends of every text. Spelled out, because Python and polars disagree about what a blank is.
+BLANKS = " \t\n\r\x0b\x0c\u00a0\ufeff"
+
+# Words that stand for "no value" in every column. 'None' is not among them: it is a level in real data
+# (no garage, no alley), so it means missing only where the other cells are numbers, truth values or times.
+MISSING_WORDS = frozenset({"", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "null", "Null"})
+MISSING_AMONG_VALUES = MISSING_WORDS | {"None", "none", "NONE", "na", "-", ".", "NaT", "-nan", "+nan"}
+
+NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+INFINITY = r"[+-]?(?:[iI][nN][fF](?:[iI][nN][iI][tT][yY])?)"
+TRUTH = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
+MOMENT = (
+    r"([0-9]{4})([-/])([0-9]{2})[-/]([0-9]{2})"  # 2024-03-01
+    r"(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"  # 12:30, 12:30:59.123456
+    r" ?([zZ]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"  # Z, +01:00, +0100, +01
+)
+
+LARGEST_INTEGER = 2**53  # beyond it a float64 cannot tell neighbours apart, so such columns stay words
+
+_number = re.compile(NUMBER).fullmatch
+_infinity = re.compile(INFINITY).fullmatch
+_moment = re.compile(MOMENT).fullmatch
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - times are kept naive, in UTC
+_NAN = float("nan")
+
+
+def word(text: str) -> str | None:
+    """The trimmed text, or None where it stands for no value."""
+    trimmed = text.strip(BLANKS)
+    return None if trimmed in MISSING_WORDS else trimmed
+
+
+def number(text: str) -> float:
+    """The number, NaN where it is missing or infinite. Raises ValueError on anything else."""
+    trimmed = text.strip(BLANKS)
+    if _number(trimmed):
+        return finite(float(trimmed))
+    if trimmed in MISSING_AMONG_VALUES or _infinity(trimmed):
+        return _NAN
+    raise ValueError(text)
+
+
+def finite(value: float) -> float:
+    """The number, NaN where it is infinite: models cannot take an infinite number, only a missing one."""
+    return value if -1.7976931348623157e308 <= value <= 1.7976931348623157e308 else _NAN
+
+
+def truth(text: str) -> float:
+    """1, 0, or NaN where it is missing. Raises ValueError on anything else."""
+    trimmed = text.strip(BLANKS)
+    value = TRUTH.get(trimmed.lower())
+    if value is not None:
+        return value
+    if trimmed in MISSING_AMONG_VALUES:
+        return _NAN
+    raise ValueError(text)
+
+
+def microseconds(text: str) -> int | None:
+    """Microseconds since 1970 (UTC; times without an offset are taken as UTC), None where missing.
+
+    Raises ValueError on what is not an ISO 8601 date or time.
+    """
+    trimmed = text.strip(BLANKS)
+    if trimmed in MISSING_AMONG_VALUES:
+        return None
+    found = _moment(trimmed)
+    if found is None:
+        raise ValueError(text)
+    year, _, month, day, hour, minute, second, fraction, offset = found.groups()
+    moment = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))  # noqa: DTZ001
+    total = microseconds_of(moment) + (int((fraction + "00000")[:6]) if fraction else 0)
+    if offset and offset not in "zZ":
+        hours, minutes = int(offset[1:3]), int(offset[-2:]) if len(offset) > 3 else 0
+        total -= (1 if offset[0] == "+" else -1) * (hours * 60 + minutes) * 60_000_000
+    return total
+
+
+def microseconds_of(moment: date) -> int:
+    """Microseconds since 1970 of a date or a datetime, which is taken as UTC where it has no zone."""
+    if not isinstance(moment, datetime):
+        return (moment.toordinal() - _EPOCH.toordinal()) * 86_400_000_000
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    passed = moment - _EPOCH
+    return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
+
+
+def spelled(value: float | bool) -> str | None:  # noqa: FBT001, RUF100
+    """A number or truth value as the text that a file would hold, None where it is missing."""
+    if value is True or value is False:
+        return "True" if value else "False"
+    return None if value != value else repr(value)  # noqa: PLR0124 - NaN alone differs from itself

@@ -1,0 +1,69 @@
+"""A dataset as plain files that many processes can map: npy arrays, vocabularies as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from athanor.engine.dataset import Column, Dataset, Numbers, Times, Vectors, Words
+from athanor.engine.schema import ColumnSchema, Schema, Storage
+
+
+def save_dataset(dataset: Dataset, folder: Path) -> None:
+    """Write `dataset` into `folder`, which must not exist."""
+    folder.mkdir(parents=True)
+    for place, name in enumerate(dataset.schema.names):
+        column = dataset.columns[name]
+        for part, array in arrays_of(column).items():
+            np.save(folder / f"{place}.{part}.npy", array, allow_pickle=False)
+        if isinstance(column, Words):
+            (folder / f"{place}.vocabulary.json").write_text(json.dumps(list(column.vocabulary)))
+    head = {"schema": dataset.schema.to_json(), "n_rows": dataset.n_rows}
+    (folder / "dataset.json").write_text(json.dumps(head))
+
+
+def open_dataset(folder: Path) -> Dataset:
+    """Map the files of `folder`. Nothing is read before it is looked at."""
+    head = json.loads((folder / "dataset.json").read_text())
+    schema = Schema.from_json(head["schema"])
+    columns = {column.name: _open_column(folder, place, column) for place, column in enumerate(schema.columns)}
+    return Dataset(schema, columns, head["n_rows"])
+
+
+def arrays_of(column: Column) -> dict[str, NDArray[Any]]:
+    """The numpy arrays that hold a column's cells, by the name of their part."""
+    if isinstance(column, Words):
+        return {"codes": column.codes}
+    if isinstance(column, Vectors) and column.is_sparse:
+        return {"data": column.matrix.data, "indices": column.matrix.indices, "indptr": column.matrix.indptr}
+    return {"values": column.matrix if isinstance(column, Vectors) else column.values}
+
+
+def mapped(path: Path) -> NDArray[Any]:
+    """The array in an npy file, mapped read-only."""
+    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
+
+
+def _open_column(folder: Path, place: int, schema: ColumnSchema) -> Column:
+    def part(name: str) -> NDArray[Any]:
+        return mapped(folder / f"{place}.{name}.npy")
+
+    open_as: dict[Storage, Callable[[], Column]] = {
+        Storage.STRING: lambda: Words(part("codes"), json.loads((folder / f"{place}.vocabulary.json").read_text())),
+        Storage.DATETIME: lambda: Times(part("values")),
+        Storage.DENSE: lambda: Vectors(part("values")),
+        Storage.SPARSE: lambda: _sparse(part("data"), part("indices"), part("indptr"), schema.dim or 0),
+    }
+    return open_as.get(schema.storage, lambda: Numbers(part("values")))()
+
+
+def _sparse(data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], dim: int) -> Vectors:
+    from scipy.sparse import csr_matrix
+
+    return Vectors(csr_matrix((data, indices, indptr), shape=(len(indptr) - 1, dim), copy=False))

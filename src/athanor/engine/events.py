@@ -1,0 +1,138 @@
+"""What a run tells while it works. Whoever listens decides what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The task as resolved, before the first fit."""
+
+    problem: str
+    metric: str
+    n_rows: int
+    n_features: int
+    n_folds: int
+    time_limit_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeaturesMade:
+    """The features that models see, counted once they are known."""
+
+    n_columns: int
+    n_features: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldFinished:
+    """One fold of one trial was fitted, or found finished in the checkpoints (`restored`)."""
+
+    trial: str
+    family: str
+    label: str  # the trial's name as people read it: "LightGBM-2"
+    fold: int
+    n_folds: int
+    score: float  # of the user's metric, on the fold's validation rows
+    fit_s: float
+    restored: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialFinished:
+    """All folds of a trial are there."""
+
+    trial: str
+    family: str
+    label: str
+    score: float
+    fit_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialFailed:
+    """A trial was given up; the run goes on without it."""
+
+    trial: str
+    family: str
+    label: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncumbentChanged:
+    """A usable model is on disk: the first one, or a better one."""
+
+    score: float
+    members: int
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaderboardChanged:
+    """The whole leaderboard, best first, partial trials below."""
+
+    rows: tuple[LeaderboardRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaderboardRow:
+    """One line of the leaderboard. `score` is out-of-fold; None where nothing is validated yet."""
+
+    rank: int | None  # None: partial
+    name: str
+    family: str  # "ensemble" for the ensemble
+    score: float | None
+    fit_s: float
+    predict_s: float
+    folds: int
+    n_folds: int
+    trial: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed:
+    """How far the run is, 0 to 1, by the clock or by fits, whichever ends it."""
+
+    fraction: float
+    elapsed_s: float
+    left_s: float | None
+    doing: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned:
+    """Something the user would want to know; the run goes on."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """The result is on disk."""
+
+    reason: str  # why it ended: "time limit", "schedule complete", "finish requested"
+    metric: str
+    score: float
+    elapsed_s: float
+
+
+Event = (
+    Started
+    | FeaturesMade
+    | FoldFinished
+    | TrialFinished
+    | TrialFailed
+    | IncumbentChanged
+    | LeaderboardChanged
+    | Progressed
+    | Warned
+    | Finished
+)
+Listener = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """Listens to nothing."""

@@ -1,0 +1,73 @@
+"""The vocabulary of a categorical column: its levels in the training rows, most frequent first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from athanor.engine.dataset import Column, Numbers, Words
+from athanor.engine.features.encoder import Facts
+from athanor.engine.features.words import occurring
+from athanor.errors import InvalidInput
+
+MISSING = -1
+UNKNOWN = -2  # a level that is not in the vocabulary: rare in the training rows, or never seen there
+LEAST_ROWS = 2  # a level seen in a single row says nothing about others
+MOST_LEVELS = 20_000  # keeps a saved view small; by then levels have few rows each
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Levels and in how many training rows each stood. Levels are words, or numbers where cells are numbers."""
+
+    levels: tuple[str, ...] | tuple[float, ...]
+    counts: tuple[int, ...]
+    n_rare: int  # training rows whose level is not among `levels`
+    _place_of: dict[str | float, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_place_of", {level: place for place, level in enumerate(self.levels)})
+
+    @classmethod
+    def of(cls, column: Column) -> Vocabulary:
+        levels: list[str] | list[float]
+        if isinstance(column, Words):
+            words, places = occurring(column)
+            counts = np.bincount(places[places >= 0], minlength=len(words))
+            frequent = np.flatnonzero(counts >= LEAST_ROWS)
+            levels = [words[place] for place in frequent.tolist()]
+        else:
+            values, all_counts = np.unique(_numbers(column)[~column.missing()], return_counts=True)
+            counts = np.asarray(all_counts)
+            frequent = np.flatnonzero(counts >= LEAST_ROWS)
+            levels = values[frequent].tolist()
+        rows = counts[frequent].tolist()
+        order = sorted(range(len(levels)), key=lambda place: (-rows[place], levels[place]))[:MOST_LEVELS]
+        kept = tuple(rows[place] for place in order)
+        return cls(tuple(levels[place] for place in order), kept, int(counts.sum()) - sum(kept))  # type: ignore[arg-type]
+
+    def places(self, column: Column) -> NDArray[np.int64]:
+        """(n_rows,) each row's position in `levels`, or MISSING, or UNKNOWN."""
+        place_of = self._place_of
+        if isinstance(column, Words):
+            words, places = occurring(column)
+            table = np.array([place_of.get(word, UNKNOWN) for word in words] + [MISSING], np.int64)
+            return table[places]
+        values, inverse = np.unique(_numbers(column), return_inverse=True)
+        found = [MISSING if value != value else place_of.get(value, UNKNOWN) for value in values.tolist()]  # noqa: PLR0124
+        return np.array(found, np.int64)[inverse]
+
+    def facts(self) -> dict[str, object]:
+        return {"levels": list(self.levels), "counts": list(self.counts), "n_rare": self.n_rare}
+
+    @classmethod
+    def from_facts(cls, facts: Facts) -> Vocabulary:
+        return cls(tuple(facts["levels"]), tuple(facts["counts"]), facts["n_rare"])
+
+
+def _numbers(column: Column) -> NDArray[np.float64]:
+    if not isinstance(column, Numbers):
+        raise InvalidInput(f"Categories are words or numbers, got {type(column).__name__}.")
+    return column.values

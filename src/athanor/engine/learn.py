@@ -1,0 +1,115 @@
+"""The recipe: a table and a task become the best model that the plan allows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from athanor.engine.budget import Budget
+from athanor.engine.checkpoint import CheckpointStore, FolderCheckpoints
+from athanor.engine.dataset import Dataset
+from athanor.engine.events import Finished, LeaderboardRow, Listener, Started, Warned, ignore
+from athanor.engine.plan import Plan
+from athanor.engine.pool import LocalPool, Pool
+from athanor.engine.predictor import Predictor
+from athanor.engine.race import Race
+from athanor.engine.task import Task
+from athanor.engine.training_set import TrainingSet, make_training_set
+from athanor.errors import Unavailable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What came of a run. `score` is the predictor's, out-of-fold; `reason` says why the run ended."""
+
+    leaderboard: tuple[LeaderboardRow, ...]
+    predictor: Predictor
+    metric: str
+    score: float
+    reason: str
+
+
+def learn(
+    dataset: Dataset,
+    task: Task,
+    plan: Plan,
+    *,
+    budget: Budget | None = None,
+    pool: Pool | None = None,
+    checkpoints: CheckpointStore | None = None,
+    tell: Listener = ignore,
+) -> Result:
+    """Find the best ensemble for `task` that `plan` allows.
+
+    budget       the running clock; by default it starts now, with the plan's time limit
+    pool         where folds are fitted; by default processes of this machine, one per core, ended afterwards
+    checkpoints  where finished folds are kept: a run that was cut off goes on from there; by default nowhere
+    tell         hears what happens, in the calling thread
+
+    Raises InvalidInput where the task does not fit the table, Impossible where nothing can be learned.
+    """
+    started = time.monotonic()
+    clock = budget or Budget.of(plan.time_limit_s, started=started)
+    given = make_training_set(dataset, task, plan)
+    with _pool_or_own(pool, plan) as workers, _checkpoints_or_own(checkpoints) as (store, keep):
+        store.claim(given.fingerprint())
+        workers.open(given, store)
+        _tell_the_start(given, plan, tell)
+        race = Race(given, plan, clock=clock, pool=workers, checkpoints=store, tell=tell)
+        reason = race.run()
+        folder = store.incumbent()
+        if folder is None:
+            raise Unavailable("The model that was saved is gone; did someone clean the folder of the run?")
+        predictor = Predictor.load(folder, keep=keep)
+        elapsed_s = time.monotonic() - started
+        tell(Finished(reason=reason, metric=given.metric.name, score=predictor.score, elapsed_s=elapsed_s))
+        return Result(
+            leaderboard=race.leaderboard(),
+            predictor=predictor,
+            metric=given.metric.name,
+            score=predictor.score,
+            reason=reason,
+        )
+
+
+def _tell_the_start(given: TrainingSet, plan: Plan, tell: Listener) -> None:
+    n_features = len(given.features.schema.columns)
+    tell(
+        Started(
+            problem=given.problem.name,
+            metric=given.metric.name,
+            n_rows=given.features.n_rows,
+            n_features=n_features,
+            n_folds=given.n_folds,
+            time_limit_s=plan.time_limit_s,
+        )
+    )
+    if given.n_dropped:
+        tell(Warned(message=f"{given.n_dropped:,} rows have no value in {given.task.target!r} and were left out."))
+
+
+@contextmanager
+def _pool_or_own(pool: Pool | None, plan: Plan) -> Iterator[Pool]:
+    if pool is not None:
+        yield pool
+        return
+    own = LocalPool(plan.cores, memory_limit=plan.memory_limit)
+    try:
+        yield own
+    finally:
+        own.close()
+
+
+@contextmanager
+def _checkpoints_or_own(
+    given: CheckpointStore | None,
+) -> Iterator[tuple[CheckpointStore, TemporaryDirectory[str] | None]]:
+    if given is not None:
+        yield given, None
+        return
+    keep = TemporaryDirectory(prefix="athanor-")
+    yield FolderCheckpoints(Path(keep.name)), keep

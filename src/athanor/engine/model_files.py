@@ -1,0 +1,78 @@
+"""Model folders: what may be in them, and that it is what was written. No file in them can hold code.
+
+model.json                       what the model is, and the SHA-256 of every other file it needs
+models/<trial>/fold-<k>/…        fold models, in their libraries' safe formats
+views/<view>/fold-<k>/…          what views learned
+leaderboard.json                 the run's leaderboard, for people
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from athanor.errors import InvalidInput, NotFound
+
+FORMAT = 1
+HEAD = "model.json"
+SAFE_SUFFIXES = frozenset({".json", ".npy", ".txt"})
+
+
+def read_head(folder: Path) -> dict[str, Any]:
+    """The contents of `model.json`, once every file it names has been found unchanged.
+
+    Raises NotFound where there is no model, InvalidInput where it was tampered with or is of another format.
+    """
+    path = folder / HEAD
+    if not path.is_file():
+        raise NotFound(f"There is no model in {folder}: {HEAD} is missing.")
+    try:
+        head: dict[str, Any] = json.loads(path.read_bytes())
+        made_by = int(head["format"])
+        files: Mapping[str, str] = head["files"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(f"{path} is not a model's description.") from error
+    if made_by > FORMAT:
+        raise InvalidInput(f"The model in {folder} has format {made_by}; this version of Athanor reads up to {FORMAT}.")
+    for name, wanted in files.items():
+        check_name(name)
+        try:
+            found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        except FileNotFoundError as error:
+            raise InvalidInput(f"The model in {folder} is not complete: {name} is missing.") from error
+        if found != wanted:
+            raise InvalidInput(f"The model in {folder} was changed after it was made: {name} has other contents.")
+    return head
+
+
+def write_head(folder: Path, head: Mapping[str, Any], files: Mapping[str, str]) -> None:
+    """Describe a model whose files are in place."""
+    for name in files:
+        check_name(name)
+    (folder / HEAD).write_text(json.dumps({"format": FORMAT, **head, "files": dict(sorted(files.items()))}, indent=1))
+
+
+def check_name(name: str) -> None:
+    """Raises InvalidInput unless `name` is a file below the model's folder, of a kind that cannot hold code."""
+    path = Path(name)
+    if path.is_absolute() or ".." in path.parts or path.suffix not in SAFE_SUFFIXES:
+        raise InvalidInput(
+            f"A model may not hold the file {name!r}. Allowed kinds: {', '.join(sorted(SAFE_SUFFIXES))}."
+        )
+
+
+def link_files(source: Path, target: Path) -> None:
+    """The files of `source` below `target` too: as hard links where the disk allows it, else as copies."""
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            place = target / path.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(path, place)
+            except OSError:
+                shutil.copyfile(path, place)

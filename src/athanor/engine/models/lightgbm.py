@@ -1,0 +1,184 @@
+"""LightGBM: gradient-boosted trees on histograms, the backbone of the portfolio."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from athanor.engine.models import Estimate, FitInput, Options, Shape
+from athanor.engine.models.sampling import sample_rows
+from athanor.engine.models.target import FILE as TARGET_FILE
+from athanor.engine.models.target import Target, load_target, save_target, target_of
+from athanor.errors import Impossible
+
+MODEL_FILE = "model.txt"
+
+# (objective, the loss that stops it) by problem; metrics that a model can be fitted to come first.
+_LOSSES: Mapping[str, tuple[str, str]] = {
+    "mae": ("regression_l1", "l1"),
+    "mape": ("regression_l1", "l1"),  # with rows weighted by 1 / |y|
+    "binary": ("binary", "binary_logloss"),
+    "multiclass": ("multiclass", "multi_logloss"),
+    "regression": ("regression", "l2"),
+}
+_OWN_OPTIONS = frozenset({"rounds", "max_rows"})  # all other options are LightGBM's
+_ALWAYS: Mapping[str, Any] = {
+    "num_threads": 1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "feature_pre_filter": False,
+    "verbosity": -1,
+}
+_QUICK: Options = {"rounds": 50, "learning_rate": 0.1, "num_leaves": 31, "max_rows": 10_000}
+_PORTFOLIO: tuple[Options, ...] = (
+    _QUICK,
+    {"rounds": 2000, "learning_rate": 0.05, "num_leaves": 31, "feature_fraction": 0.9},
+    {"rounds": 2000, "learning_rate": 0.05, "num_leaves": 8, "feature_fraction": 0.6, "lambda_l2": 1.0},
+    {"rounds": 2000, "learning_rate": 0.05, "num_leaves": 63, "feature_fraction": 0.7, "extra_trees": True},
+    {
+        "rounds": 2000,
+        "learning_rate": 0.03,
+        "num_leaves": 63,
+        "feature_fraction": 0.6,
+        "min_data_in_leaf": 5,
+        "lambda_l2": 5.0,
+        "bagging_fraction": 0.8,
+        "bagging_freq": 1,
+    },
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FittedLightGBM:
+    """A booster as text, cut at its best round. Without one, all rows have the same margin."""
+
+    target: Target
+    text: str
+    booster: Any  # lightgbm.Booster of `text`; None without trees
+
+    def margins(self, X: Any) -> NDArray[np.float64]:
+        if self.booster is None:
+            return self.target.decode(np.zeros((X.shape[0], 0)))
+        raw = self.booster.predict(X, raw_score=True, num_threads=1)
+        return self.target.decode(np.asarray(raw, np.float64).reshape(X.shape[0], self.target.n_outputs))
+
+    def save(self, folder: Path) -> None:
+        save_target(self.target, folder)
+        if self.text:
+            (folder / MODEL_FILE).write_text(self.text, encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class LightGBM:
+    """Stopped early on the problem's own loss; asked per round of trees whether to go on."""
+
+    name: str = "lightgbm"
+    label: str = "LightGBM"
+    aliases: frozenset[str] = frozenset({"lgbm", "lgb", "gbm", "light gbm"})
+    problems: frozenset[str] = frozenset({"binary", "multiclass", "regression"})
+    takes_sparse: bool = True
+    view: str = "codes"
+    formats: frozenset[str] = frozenset({MODEL_FILE, TARGET_FILE})
+
+    def portfolio(self) -> tuple[Options, ...]:
+        return _PORTFOLIO
+
+    def estimate(self, shape: Shape, options: Options) -> Estimate:
+        n_rows = min(shape.n_rows, int(options.get("max_rows", shape.n_rows)))
+        # Early stopping ends most fits at about 10 / learning rate rounds.
+        rounds = min(float(options["rounds"]), 10.0 / float(options["learning_rate"]))
+        cells = n_rows * shape.n_features * (0.1 if shape.is_sparse else 1.0)
+        leaves = float(options.get("num_leaves", 31))
+        per_tree = 1e-3 + 1.2e-9 * cells * np.log2(leaves) + 2e-8 * n_rows + 2e-6 * leaves * shape.n_features
+        trees = rounds * shape.n_margins
+        histograms = leaves * shape.n_features * 255 * 16
+        # The matrix as it came, its bins, gradients and scores, and the trees.
+        memory = 5 * cells + 40 * n_rows * shape.n_margins + histograms + trees * leaves * 100 + 30 * 2**20
+        return Estimate(memory_bytes=int(memory), seconds=float(0.05 + per_tree * trees))
+
+    def fit(self, given: FitInput, options: Options) -> FittedLightGBM:
+        import lightgbm
+
+        given = sample_rows(given, options)
+        target = target_of(given)
+        if not target.n_outputs:
+            return FittedLightGBM(target, "", None)
+        params = _params(given, options, target)
+        try:
+            train = _dataset(given, target, params)
+            booster = lightgbm.Booster(params, train)
+            best = _boost(booster, _add_valid(booster, train, given, target), given, int(options["rounds"]))
+            text = booster.model_to_string(num_iteration=best)
+            return FittedLightGBM(target, text, lightgbm.Booster(model_str=text))
+        except lightgbm.basic.LightGBMError as error:
+            raise Impossible(f"LightGBM cannot be fitted to these rows: {error}.") from error
+
+    def load(self, folder: Path) -> FittedLightGBM:
+        import lightgbm
+
+        target = load_target(folder)
+        if not target.n_outputs:
+            return FittedLightGBM(target, "", None)
+        text = (folder / MODEL_FILE).read_text(encoding="utf-8")
+        return FittedLightGBM(target, text, lightgbm.Booster(model_str=text))
+
+
+def _params(given: FitInput, options: Options, target: Target) -> dict[str, Any]:
+    objective, loss = _LOSSES.get(given.metric.name) or _LOSSES[given.problem.name]
+    params = {**_ALWAYS, **{key: value for key, value in options.items() if key not in _OWN_OPTIONS}}
+    params |= {"objective": objective, "metric": loss, "seed": given.seed % 2**31}
+    if objective == "multiclass":
+        params["num_class"] = target.n_outputs
+    # Small tables: leaves of 20 rows (the library's default) would leave no room for a split.
+    n_rows = given.X.shape[0]
+    params["min_data_in_leaf"] = min(int(options.get("min_data_in_leaf", 20)), max(1, n_rows // 20))
+    params["min_data_per_group"] = min(int(options.get("min_data_per_group", 100)), max(1, n_rows // 20))
+    return params
+
+
+def _dataset(given: FitInput, target: Target, params: Mapping[str, Any]) -> Any:
+    import lightgbm
+
+    fittable = target.encode(given.truth)
+    return lightgbm.Dataset(
+        given.X if len(fittable.rows) == given.X.shape[0] else given.X[fittable.rows],
+        label=fittable.y,
+        weight=fittable.weight,
+        categorical_feature=list(given.categorical),
+        params=dict(params),
+        free_raw_data=True,
+    )
+
+
+def _add_valid(booster: Any, train: Any, given: FitInput, target: Target) -> bool:
+    """Give the booster its validation rows; False where none can be used."""
+    fittable = target.encode(given.truth_valid)
+    if not len(fittable.rows) or (fittable.weight is not None and not fittable.weight.any()):
+        return False
+    X = given.X_valid if len(fittable.rows) == given.X_valid.shape[0] else given.X_valid[fittable.rows]
+    booster.add_valid(train.create_valid(X, label=fittable.y, weight=fittable.weight), "valid")
+    return True
+
+
+def _boost(booster: Any, has_valid: bool, given: FitInput, rounds: int) -> int:
+    """Add trees until the loss has not improved for long, or no time is left. Returns the best number of rounds."""
+    best_loss, best_round = np.inf, 1
+    for done in range(1, rounds + 1):
+        is_complete = booster.update()
+        if has_valid:
+            loss = booster.eval_valid()[0][2]
+            if loss < best_loss:
+                best_loss, best_round = loss, done
+        else:
+            best_round = done
+        if is_complete or given.stop() or done - best_round > 30 + done // 10:
+            break
+    return best_round
+
+
+LIGHTGBM = LightGBM()

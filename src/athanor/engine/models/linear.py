@@ -1,0 +1,223 @@
+"""Linear models: ridge, logistic and multinomial regression, their strength chosen on the validation rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from athanor.engine.models import Estimate, FitInput, Options, Shape
+from athanor.engine.models.sampling import sample_rows
+from athanor.engine.models.target import FILE as TARGET_FILE
+from athanor.engine.models.target import Fittable, Floats, Quantity, Target, load_target, save_target, target_of
+
+WEIGHTS_FILE = "weights.npy"
+BLOCK = 64  # rows evaluated together
+
+# Penalties per row on squared weights, strong to weak: each fit starts from the one before.
+_PENALTIES = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5)
+
+
+@dataclass(frozen=True, slots=True)
+class FittedLinear:
+    """weights (n_features + 1, n_outputs) float64, the last row is the intercept."""
+
+    target: Target
+    weights: Floats
+
+    def margins(self, X: Any) -> Floats:
+        dot = _dense_dot if isinstance(X, np.ndarray) else _sparse_dot
+        outputs = dot(X, self.weights[:-1])
+        outputs += self.weights[-1]
+        return self.target.decode(outputs)
+
+    def save(self, folder: Path) -> None:
+        save_target(self.target, folder)
+        np.save(folder / WEIGHTS_FILE, self.weights, allow_pickle=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """Fitted by L-BFGS, asked per step whether to go on."""
+
+    name: str = "linear"
+    label: str = "Linear"
+    aliases: frozenset[str] = frozenset({"glm", "lr", "logistic regression", "linear regression", "ridge"})
+    problems: frozenset[str] = frozenset({"binary", "multiclass", "regression"})
+    takes_sparse: bool = True
+    view: str = "scaled"
+    formats: frozenset[str] = frozenset({WEIGHTS_FILE, TARGET_FILE})
+
+    def portfolio(self) -> tuple[Options, ...]:
+        return ({"steps": 100},)
+
+    def estimate(self, shape: Shape, options: Options) -> Estimate:
+        n_rows = min(shape.n_rows, int(options.get("max_rows", shape.n_rows)))
+        cells = n_rows * shape.n_features * (0.05 if shape.is_sparse else 1.0)
+        passes = 2.0 * float(options["steps"])
+        seconds = 0.05 + passes * (cells * shape.n_margins * 5e-10 + n_rows * shape.n_margins * 2e-8)
+        memory = 4 * cells + 60 * n_rows * shape.n_margins + 400 * shape.n_features * shape.n_margins + 10 * 2**20
+        return Estimate(memory_bytes=int(memory), seconds=float(seconds))
+
+    def fit(self, given: FitInput, options: Options) -> FittedLinear:
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+        given = sample_rows(given, options)
+        target = target_of(given)
+        if not target.n_outputs:
+            return FittedLinear(target, np.zeros((given.X.shape[1] + 1, 0)))
+        # One thread, so that sums add up in the same order on every machine and beside every number of workers.
+        with threadpool_limits(limits=1, user_api="blas"):
+            return FittedLinear(target, _path(given, target, steps=int(options["steps"])))
+
+    def load(self, folder: Path) -> FittedLinear:
+        return FittedLinear(load_target(folder), np.load(folder / WEIGHTS_FILE, allow_pickle=False))
+
+
+# (outputs, y) → (loss of each row, its derivative by the outputs)
+Loss = Callable[[Floats, Floats], tuple[Floats, Floats]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows to fit or to judge: matrix, target, and weights that add up to 1."""
+
+    X: Any
+    y: Floats
+    share: Floats
+
+    @classmethod
+    def of(cls, X: Any, fittable: Fittable) -> _Rows:
+        weight = np.ones(len(fittable.y)) if fittable.weight is None else fittable.weight
+        total = float(weight.sum())
+        chosen = X if len(fittable.rows) == X.shape[0] else X[fittable.rows]
+        return cls(chosen, fittable.y, weight / total if total > 0.0 else weight)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.share.any()
+
+    def outputs(self, weights: Floats) -> Floats:
+        products = self.X @ weights[:-1].astype(np.float32)
+        return np.asarray(products + weights[-1], np.float64)
+
+
+def _path(given: FitInput, target: Target, *, steps: int) -> Floats:
+    """Fit along the penalties; the weights that the validation rows like best."""
+    loss = _loss_of(target)
+    train = _Rows.of(given.X, target.encode(given.truth))
+    valid = _Rows.of(given.X_valid, target.encode(given.truth_valid))
+    weights = np.zeros((given.X.shape[1] + 1, target.n_outputs))
+    weights[-1] = _intercept(train, target)
+    best, best_loss, worse = weights, np.inf, 0
+    for penalty in _PENALTIES:
+        weights, is_stopped = _descend(train, loss, weights, penalty=penalty, steps=steps, stop=given.stop)
+        judged = train if valid.is_empty else valid
+        now = float(judged.share @ loss(judged.outputs(weights), judged.y)[0])
+        if now < best_loss:
+            best, best_loss, worse = weights, now, 0
+        else:
+            worse += 1
+        if is_stopped or worse == 2:
+            break
+    return best
+
+
+def _descend(
+    rows: _Rows, loss: Loss, start: Floats, *, penalty: float, steps: int, stop: Callable[[], bool]
+) -> tuple[Floats, bool]:
+    """Minimise mean loss + penalty / 2 * |weights|², intercept free. Returns the weights, and whether told to stop."""
+    from scipy.optimize import minimize
+
+    is_stopped = False
+    reached = start
+
+    def objective(flat: Floats) -> tuple[float, Floats]:
+        weights = flat.reshape(start.shape)
+        losses, slopes = loss(rows.outputs(weights), rows.y)
+        slopes *= rows.share[:, None]
+        gradient = np.empty(start.shape)
+        gradient[:-1] = rows.X.T @ slopes.astype(np.float32)
+        gradient[:-1] += penalty * weights[:-1]
+        gradient[-1] = slopes.sum(axis=0)
+        value = float(rows.share @ losses) + 0.5 * penalty * float(np.square(weights[:-1]).sum())
+        return value, gradient.ravel()
+
+    def watch(flat: Floats) -> None:
+        nonlocal is_stopped, reached
+        reached = flat.reshape(start.shape).copy()
+        if stop():
+            is_stopped = True
+            raise StopIteration
+
+    options = {"maxiter": steps, "maxcor": 10, "ftol": 1e-7, "gtol": 1e-5}
+    minimize(objective, start.ravel(), jac=True, method="L-BFGS-B", callback=watch, options=options)
+    return reached, is_stopped
+
+
+def _intercept(rows: _Rows, target: Target) -> Floats:
+    """Where a model without features would end."""
+    if _loss_of(target) is _squared:
+        return np.array([rows.share @ rows.y])
+    shares = np.bincount(rows.y.astype(np.int64), rows.share, minlength=2)
+    shares = np.maximum(shares, 1e-9)
+    return np.log(shares[1:] / shares[0]) if target.n_outputs == 1 else np.log(shares)
+
+
+def _loss_of(target: Target) -> Loss:
+    if isinstance(target, Quantity):
+        return _squared
+    return _logistic if target.n_outputs == 1 else _softmax
+
+
+def _squared(outputs: Floats, y: Floats) -> tuple[Floats, Floats]:
+    error = outputs[:, 0] - y
+    return 0.5 * np.square(error), error[:, None]
+
+
+def _logistic(outputs: Floats, y: Floats) -> tuple[Floats, Floats]:
+    log_odds = outputs[:, 0]
+    odds_against = np.exp(-np.abs(log_odds))
+    probability = np.where(log_odds >= 0.0, 1.0, odds_against) / (1.0 + odds_against)
+    losses = np.log1p(odds_against) + np.maximum(log_odds, 0.0) - y * log_odds
+    return losses, (probability - y)[:, None]
+
+
+def _softmax(outputs: Floats, y: Floats) -> tuple[Floats, Floats]:
+    rows, codes = np.arange(len(y)), y.astype(np.int64)
+    shifted = outputs - outputs.max(axis=1, keepdims=True)
+    exponentials = np.exp(shifted)
+    total = exponentials.sum(axis=1, keepdims=True)
+    slopes = exponentials / total
+    slopes[rows, codes] -= 1.0
+    return np.log(total[:, 0]) - shifted[rows, codes], slopes
+
+
+def _dense_dot(X: NDArray[np.float32], weights: Floats) -> Floats:
+    """X @ weights, the same bits for a row wherever it stands.
+
+    Blocks of 64 rows lie on their side, and products are added feature by feature across the block: each row is one
+    lane of that sum, whatever the processor's vector width. A BLAS product would not promise that.
+    """
+    n_rows = X.shape[0]
+    outputs = np.empty((n_rows, weights.shape[1]))
+    block = np.zeros((X.shape[1], BLOCK))
+    for start in range(0, n_rows, BLOCK):
+        end = min(start + BLOCK, n_rows)
+        block[:, : end - start] = X[start:end].T
+        for output in range(weights.shape[1]):
+            products = block * weights[:, output, None]
+            outputs[start:end, output] = np.add.reduce(products, axis=0)[: end - start]
+    return outputs
+
+
+def _sparse_dot(X: Any, weights: Floats) -> Floats:
+    """X @ weights; scipy adds up each row on its own, entry by entry."""
+    return np.asarray(X @ weights, np.float64)
+
+
+LINEAR = Linear()

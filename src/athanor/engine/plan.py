@@ -1,0 +1,45 @@
+"""How hard to try: limits and preferences, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from athanor.errors import InvalidInput
+
+PRESETS = ("best_quality", "high_quality", "good_quality", "medium_quality")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Limits of one training.
+
+    time_limit_s    seconds from start to result, everything included; None: no clock, `max_trials` ends it
+    max_trials      complete trials to fit; None: as many as the schedule has
+    memory_limit    bytes that all processes of the run may use together; None: 80 % of what is free at the start
+    cores           pool processes, one thread each; None: every core this process may use
+    """
+
+    time_limit_s: float | None = 3600.0
+    max_trials: int | None = None
+    memory_limit: int | None = None
+    cores: int | None = None
+    seed: int = 0
+    preset: str = "best_quality"
+    excluded_families: tuple[str, ...] = ()  # names in FAMILIES
+    ensemble: bool = True
+
+    def __post_init__(self) -> None:
+        if self.time_limit_s is None and self.max_trials is None:
+            raise InvalidInput("A plan needs a time limit or a number of trials.", field="time_limit_s")
+        if self.time_limit_s is not None and not self.time_limit_s > 0:
+            raise InvalidInput(
+                f"The time limit must be above 0 seconds, got {self.time_limit_s}.", field="time_limit_s"
+            )
+        if self.max_trials is not None and self.max_trials < 1:
+            raise InvalidInput(f"`max_trials` must be at least 1, got {self.max_trials}.", field="max_trials")
+        if self.cores is not None and self.cores < 1:
+            raise InvalidInput(f"`cores` must be at least 1, got {self.cores}.", field="cores")
+        if self.memory_limit is not None and self.memory_limit < 64 * 2**20:
+            raise InvalidInput("The memory limit must be at least 64 MB.", field="memory_limit")
+        if self.preset not in PRESETS:
+            raise InvalidInput(f"No preset {self.preset!r}. Known: {', '.join(PRESETS)}.", field="preset")

@@ -1,0 +1,54 @@
+"""What a model answers, row by row, and what it is measured against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from athanor.engine.task import Label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predictions:
+    """Answers for n rows. Which fields are filled, the problem decides.
+
+    classes        the labels, in the order of the probability columns; () for regression
+    probabilities  (n_rows, n_classes) float64, rows sum to 1; None for regression
+    codes          (n_rows,) int64 position in `classes` of the predicted label; None for regression
+    values         (n_rows,) float64 in the target's own unit; None for classification
+    """
+
+    classes: tuple[Label, ...] = ()
+    probabilities: NDArray[np.float64] | None = None
+    codes: NDArray[np.int64] | None = None
+    values: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        shown = self.values if self.codes is None else self.codes
+        return 0 if shown is None else len(shown)
+
+    def labels(self) -> list[Label]:
+        """The predicted label or value of each row, as plain Python values in the target's stored type."""
+        if self.codes is not None:
+            return [self.classes[code] for code in self.codes.tolist()]
+        return [] if self.values is None else self.values.tolist()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """What was really there, in the numbers that metrics and models use.
+
+    y        (n_rows,) float64: position in `classes`, or the value itself for regression
+    classes  labels in sort order, the positive one last where there are two; () for regression
+    weight   (n_rows,) non-negative row weights; None weighs rows equally
+    """
+
+    y: NDArray[np.float64]
+    classes: tuple[Label, ...] = ()
+    weight: NDArray[np.float64] | None = None
+
+    def take(self, rows: NDArray[np.int64]) -> Truth:
+        weight = None if self.weight is None else self.weight[rows]
+        return Truth(y=self.y[rows], classes=self.classes, weight=weight)

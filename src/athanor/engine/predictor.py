@@ -1,0 +1,229 @@
+"""Turns rows into predictions: the one way in training, batch and online, bit for bit."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from athanor.engine import model_files
+from athanor.engine.checkpoint import CheckpointStore, FoldRecord, sha256_of
+from athanor.engine.conform import conform
+from athanor.engine.dataset import Dataset
+from athanor.engine.features import VIEWS, FittedView
+from athanor.engine.models import FAMILIES, FittedModel
+from athanor.engine.predictions import Predictions
+from athanor.engine.problems import PROBLEMS
+from athanor.engine.rows import rows_to_dataset
+from athanor.engine.schema import Schema
+from athanor.engine.task import Label, Task
+from athanor.errors import InvalidInput
+
+CHUNK = 65_536  # rows predicted at a time, which bounds the memory of the matrices
+_LIBRARIES = ("athanor", "lightgbm", "numpy", "scikit-learn", "scipy")
+
+
+@dataclass(frozen=True, slots=True)
+class FoldModel:
+    """One fold's model, and the view of the columns it wants."""
+
+    view: tuple[str, int]  # name of the view, and the fold it was fitted in
+    model: FittedModel
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A trial in an ensemble: the bag of its fold models. A bag averages margins."""
+
+    trial: str
+    family: str
+    share: float
+    folds: tuple[FoldModel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """A model that answers. Made by `load` alone: what is trained is what is served.
+
+    score  of `task.metric`, out-of-fold
+    """
+
+    folder: Path
+    task: Task
+    schema: Schema  # of the features, in the order of training
+    classes: tuple[Label, ...]
+    score: float
+    members: tuple[Member, ...]
+    views: Mapping[tuple[str, int], FittedView]
+    size_bytes: int
+    _keep: TemporaryDirectory[str] | None = field(default=None, repr=False)
+
+    @property
+    def problem(self) -> str:
+        return self.task.problem or ""
+
+    @property
+    def metric(self) -> str:
+        return self.task.metric or ""
+
+    def predict(self, dataset: Dataset) -> Predictions:
+        """Answers for the rows of a table. Columns that training did not see are ignored.
+
+        Raises InvalidInput naming row and column where a cell cannot be what training saw.
+        """
+        return self._answers(conform(dataset, self.schema))
+
+    def predict_rows(self, rows: Sequence[Mapping[str, Any]]) -> Predictions:
+        """Answers for rows given as column name → cell. Keys that are not there are missing values."""
+        return self._answers(rows_to_dataset(rows, self.schema))
+
+    def save(self, folder: Path) -> None:
+        """Write the model into `folder`, which must be new or empty."""
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InvalidInput(f"{folder} exists and is not empty. Give a new folder.")
+        for name in (*model_files.read_head(self.folder)["files"], model_files.HEAD):
+            place = folder / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes((self.folder / name).read_bytes())
+
+    @classmethod
+    def load(cls, folder: Path, *, keep: TemporaryDirectory[str] | None = None) -> Predictor:
+        """The model in `folder`. Raises NotFound or InvalidInput; never runs anything that it finds there.
+
+        `keep` is a temporary folder that must live as long as the model.
+        """
+        head = model_files.read_head(folder)
+        views: dict[tuple[str, int], FittedView] = {}
+        members: list[Member] = []
+        for member in head["members"]:
+            folds: list[FoldModel] = []
+            for fold in member["folds"]:
+                key = (member["view"], fold)
+                if key not in views:
+                    views[key] = VIEWS[member["view"]].load(_view_place(folder, *key))
+                model = FAMILIES[member["family"]].load(_model_place(folder, member["trial"], fold))
+                folds.append(FoldModel(key, model))
+            members.append(Member(member["trial"], member["family"], member["share"], tuple(folds)))
+        size = sum((folder / name).stat().st_size for name in head["files"])
+        return cls(
+            folder=folder,
+            task=Task.from_json(head["task"]),
+            schema=Schema.from_json(head["schema"]),
+            classes=tuple(head["classes"]),
+            score=head["score"],
+            members=tuple(members),
+            views=views,
+            size_bytes=size,
+            _keep=keep,
+        )
+
+    def _answers(self, features: Dataset) -> Predictions:
+        parts = [self._chunk(features.take(rows)) for rows in _chunks(features.n_rows)]
+        return parts[0] if len(parts) == 1 else _joined(parts, self.classes)
+
+    def _chunk(self, features: Dataset) -> Predictions:
+        problem, matrices = PROBLEMS[self.problem], _Matrices(self.views, features)
+        answers = [problem.predictions(_bag(member, matrices), self.classes) for member in self.members]
+        return problem.blend(answers, np.array([member.share for member in self.members]))
+
+
+@dataclass(slots=True)
+class _Matrices:
+    """Each view's matrix of some rows, made when first asked for."""
+
+    views: Mapping[tuple[str, int], FittedView]
+    features: Dataset
+    made: dict[tuple[str, int], Any] = field(default_factory=dict)
+
+    def __getitem__(self, key: tuple[str, int]) -> Any:
+        if key not in self.made:
+            self.made[key] = self.views[key].transform(self.features)
+        return self.made[key]
+
+
+def _bag(member: Member, matrices: _Matrices) -> NDArray[np.float64]:
+    """The mean margin of the fold models, added up in their order: the same bits for one row as for many."""
+    total = member.folds[0].model.margins(matrices[member.folds[0].view])
+    for fold in member.folds[1:]:
+        total = total + fold.model.margins(matrices[fold.view])
+    return total / len(member.folds)
+
+
+def write_predictor(
+    folder: Path,
+    checkpoints: CheckpointStore,
+    *,
+    task: Task,
+    schema: Schema,
+    classes: tuple[Label, ...],
+    score: float,
+    shares: Mapping[str, float],
+    records: Iterable[FoldRecord],
+) -> None:
+    """Put a model together from finished folds: links to their files, and a description."""
+    by_trial: dict[str, list[FoldRecord]] = {}
+    for record in records:
+        by_trial.setdefault(record.trial, []).append(record)
+    files: dict[str, str] = {}
+    members: list[dict[str, Any]] = []
+    for trial in sorted(shares):
+        folds = sorted(by_trial[trial], key=lambda record: record.fold)
+        for record in folds:
+            place = _model_place(folder, trial, record.fold)
+            model_files.link_files(checkpoints.model_folder(trial, record.fold), place)
+            files |= {str((place / name).relative_to(folder)): digest for name, digest in record.files.items()}
+            view_place = _view_place(folder, record.view, record.fold)
+            if not view_place.exists():
+                source = checkpoints.view_folder(record.view, record.fold)
+                model_files.link_files(source, view_place)
+                files |= {
+                    str((view_place / name).relative_to(folder)): digest for name, digest in sha256_of(source).items()
+                }
+        members.append(
+            {
+                "trial": trial,
+                "family": folds[0].family,
+                "view": folds[0].view,
+                "share": shares[trial],
+                "folds": [record.fold for record in folds],
+            }
+        )
+    head = {
+        "task": task.to_json(),
+        "schema": schema.to_json(),
+        "classes": list(classes),
+        "score": score,
+        "members": members,
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
+    }
+    model_files.write_head(folder, head, files)
+
+
+def _model_place(folder: Path, trial: str, fold: int) -> Path:
+    return folder / "models" / trial / f"fold-{fold}"
+
+
+def _view_place(folder: Path, view: str, fold: int) -> Path:
+    return folder / "views" / view / f"fold-{fold}"
+
+
+def _chunks(n_rows: int) -> Iterator[NDArray[np.int64]]:
+    for start in range(0, max(n_rows, 1), CHUNK):
+        yield np.arange(start, min(start + CHUNK, n_rows))
+
+
+def _joined(parts: Sequence[Predictions], classes: tuple[Label, ...]) -> Predictions:
+    def column(name: str) -> Any:
+        arrays = [getattr(part, name) for part in parts]
+        return None if arrays[0] is None else np.concatenate(arrays)
+
+    return Predictions(
+        classes=classes, probabilities=column("probabilities"), codes=column("codes"), values=column("values")
+    )

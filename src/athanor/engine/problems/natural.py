@@ -1,0 +1,41 @@
+"""Which problem a target is when nobody says: one rule for all problem types, so that exactly one claims it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from athanor.engine.dataset import Column, Numbers, Words
+from athanor.engine.schema import ColumnSchema, ColumnType
+
+MOST_NATURAL_CLASSES = 20  # whole numbers with more distinct values than this are taken as a quantity
+ROWS_PER_CLASS = 10  # and so are those that repeat less often than this on average
+GIVEN_BY_THE_USER = "given by the user"  # the reason that `Schema.with_types` writes
+
+
+def natural_problem(column: Column, schema: ColumnSchema) -> str:
+    """The name of the problem that fits a target.
+
+    Two distinct values are binary. Words and booleans are classes. Whole numbers are classes when at most 20 distinct
+    ones occur, each in 10 rows on average; all other numbers are a quantity. A type that the user gave decides first:
+    categorical or boolean means classes, numeric means a quantity.
+    """
+    if not isinstance(column, Numbers | Words):
+        return "regression"  # whose `truth` says in words why it cannot be
+    given = schema.type if schema.reason == GIVEN_BY_THE_USER else None
+    known = column.take(np.flatnonzero(~column.missing()))
+    if isinstance(known, Words):
+        return "binary" if len(np.unique(known.codes)) == 2 else "multiclass"
+    if given is ColumnType.NUMERIC:
+        return "regression"
+    distinct = np.unique(known.values)
+    if len(distinct) == 2:
+        return "binary"
+    if given in {ColumnType.CATEGORICAL, ColumnType.BOOLEAN} or _are_classes(distinct, len(known.values)):
+        return "multiclass"
+    return "regression"
+
+
+def _are_classes(distinct: NDArray[np.float64], n_rows: int) -> bool:
+    is_whole = bool(np.isfinite(distinct).all()) and bool((distinct == np.floor(distinct)).all())
+    return is_whole and 1 < len(distinct) <= MOST_NATURAL_CLASSES and n_rows >= ROWS_PER_CLASS * len(distinct)

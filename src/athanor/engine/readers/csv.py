@@ -1,0 +1,196 @@
+"""CSV and its kin: any delimiter, quote and encoding; every row kept or named, none lost silently."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import polars as pl
+
+from athanor.engine import cells
+from athanor.engine.inference import infer
+from athanor.engine.readers import ReaderOptions, Table
+from athanor.engine.readers.content import as_utf8, marked
+from athanor.engine.readers.layout import Layout, find_layout
+from athanor.engine.readers.records import Record, records
+from athanor.engine.readers.scan import scan
+from athanor.engine.readers.texts import Stored, has_decimal_commas, store, store_as
+from athanor.engine.schema import Schema, Storage
+from athanor.errors import InvalidInput
+
+_SAMPLE = 256 * 1024  # bytes that the layout is found from
+_SHOWN = 5  # line numbers, names … that a message lists
+
+
+class Csv:
+    """Text with one record a line."""
+
+    format = "csv"
+
+    def claims(self, content: bytes) -> bool:
+        return marked(content) or (b"\0" not in content[:_SAMPLE] and not content.startswith(b"PAR1"))
+
+    def read(self, content: bytes, options: ReaderOptions, schema: Schema | None) -> Table:
+        text, warnings = as_utf8(content, options.encoding)
+        if b"\n" not in text[:_SAMPLE] and b"\r" in text[:_SAMPLE]:
+            text = text.replace(b"\r", b"\n")  # line ends of the first Macintosh
+        if not text[:_SAMPLE].strip() and not text.strip():
+            raise InvalidInput("The file holds nothing but blanks. A table with at least one row is needed.")
+        layout = find_layout(
+            _sample(text), delimiter=options.delimiter, quote=options.quote, has_header=options.has_header
+        )
+        fields, blank_lines = _fields(text, layout)
+        if blank_lines:
+            warnings += (f"{blank_lines} blank lines between the rows were skipped.",)
+        fields, named = _named(fields, layout)
+        # Each column of text is let go as soon as it is stored: together they are the most that a reading holds.
+        stored = [_stored(fields.drop_in_place(name), layout, schema) for name in fields.columns]
+        frame = pl.DataFrame([column.values for column in stored])
+        noted = tuple(warning for column in stored for warning in column.warnings)
+        return Table(frame, infer(frame, schema), self.format, warnings + named + noted)
+
+
+CSV = Csv()
+
+
+def _sample(text: bytes) -> str:
+    """The beginning of the text, up to its last whole line."""
+    sample = text[:_SAMPLE]
+    if len(text) > _SAMPLE and b"\n" in sample:
+        sample = sample[: sample.rindex(b"\n") + 1]
+    return sample.decode("utf-8", errors="ignore")
+
+
+def _stored(column: pl.Series, layout: Layout, schema: Schema | None) -> Stored:
+    wanted = schema[column.name].storage if schema is not None and column.name in schema else None
+    if layout.delimiter != "," and wanted in {None, Storage.FLOAT, Storage.INTEGER} and has_decimal_commas(column):
+        column = column.str.replace(",", ".", literal=True)
+        stored = store(column) if wanted is None else store_as(column, wanted)
+        warning = f"Column {column.name!r}: the comma was read as the decimal sign."
+        return Stored(stored.values, stored.storage, (warning, *stored.warnings))
+    return store(column) if wanted is None else store_as(column, wanted)
+
+
+def _fields(text: bytes, layout: Layout) -> tuple[pl.DataFrame, int]:
+    """All records as columns of text (a header still among them), and how many blank lines were left out between."""
+    found = scan(text, layout.delimiter, layout.quote)
+    if not found.is_tidy:
+        return _split(text, layout)
+    blank = _skipped(found.blank, is_single=bool((found.widths == 1).all()))
+    kept = np.flatnonzero(~blank)
+    width = int(found.widths[kept[0]])
+    ragged = kept[found.widths[kept] != width]
+    if len(ragged):
+        lines = [text.count(b"\n", 0, int(found.starts[row])) + 1 for row in ragged[:_SHOWN]]
+        raise _ragged(width, lines, found.widths[ragged].tolist(), len(ragged), layout)
+    names = [f"column_{position}" for position in range(1, width + 1)]
+    try:
+        frame = pl.read_csv(
+            io.BytesIO(text),
+            has_header=False,
+            schema=dict.fromkeys(names, pl.String),
+            separator=layout.delimiter,
+            quote_char=layout.quote or None,
+            infer_schema=False,
+        )
+    except pl.exceptions.PolarsError:
+        return _split(text, layout)
+    if frame.height != len(found.starts):  # two ways of counting disagree: take the exact one
+        return _split(text, layout)
+    if blank.any():
+        frame = frame.filter(pl.Series(~blank))
+    return frame, int(blank[: kept[-1]].sum())
+
+
+def _skipped(blank: np.ndarray, *, is_single: bool) -> np.ndarray:
+    """Which blank lines hold no row. In a file of one column a blank line is a missing value, but for the last ones."""
+    if not is_single or not blank.any():
+        return blank
+    last = np.flatnonzero(~blank)
+    skipped = np.zeros(len(blank), np.bool_)
+    skipped[int(last[-1]) + 1 :] = True
+    return skipped
+
+
+def _split(text: bytes, layout: Layout) -> tuple[pl.DataFrame, int]:
+    """The fields of a file with stray, escaped or unclosed quotes, by the first way of reading that fits all rows."""
+    whole = text.decode()
+    complaint: InvalidInput | None = None
+    for quote, escape in ((layout.quote, ""), (layout.quote, "\\"), ("", "")):
+        found = [record for record in records(whole, layout.delimiter, quote, escape) if record.fields != [""]]
+        try:
+            return _columns(found, layout), 0
+        except InvalidInput as error:
+            complaint = complaint or error
+    assert complaint is not None  # noqa: S101 - each way returned or complained
+    raise complaint
+
+
+def _columns(found: list[Record], layout: Layout) -> pl.DataFrame:
+    if found[-1].is_open:
+        raise InvalidInput(
+            f"A quote ({layout.quote}) opened in line {found[-1].line} or after is never closed. "
+            "Close it, double quotes that belong to a value, or say which `quote` the file has."
+        )
+    width = len(found[0].fields)
+    ragged = [record for record in found if len(record.fields) != width]
+    if ragged:
+        raise _ragged(width, [r.line for r in ragged], [len(r.fields) for r in ragged], len(ragged), layout)
+    columns = zip(*(record.fields for record in found), strict=True)
+    return pl.DataFrame(
+        [pl.Series(f"column_{position}", cells_, dtype=pl.String) for position, cells_ in enumerate(columns, 1)]
+    )
+
+
+def _ragged(width: int, lines: Sequence[int], widths: Sequence[int], n_ragged: int, layout: Layout) -> InvalidInput:
+    shown = ", ".join(f"line {line} has {n}" for line, n in zip(lines[:_SHOWN], widths, strict=False))
+    more = f" and {n_ragged - _SHOWN:,} more" if n_ragged > _SHOWN else ""
+    return InvalidInput(
+        f"Every row must have as many fields as the first line: {width}. But {shown}{more}. Delimiter is "
+        f"{layout.delimiter!r}, quote is {layout.quote!r}. Correct those lines, or say which `delimiter` and `quote` "
+        "the file has.",
+        code="ragged-rows",
+    )
+
+
+def _named(fields: pl.DataFrame, layout: Layout) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """The columns under their names, which must be there once each."""
+    if not layout.has_header:
+        warning = (
+            "The first line looks like a row, not like names, so the columns are named column_1, column_2 …; "
+            "say `has_header` if it does hold the names."
+        )
+        return fields, (warning,)
+    if fields.height == 1:
+        raise InvalidInput(
+            f"The file holds names of {fields.width} columns and no row below them. At least one row is needed."
+        )
+    given = [(cell or "").strip(cells.BLANKS) for cell in fields.row(0)]
+    names, renamed = unique_names(given)
+    rows = fields.slice(1)
+    rows.columns = names
+    return rows, renamed
+
+
+def unique_names(given: Iterable[str]) -> tuple[list[str], tuple[str, ...]]:
+    """The names, blank ones and repeated ones replaced, and a warning for each that was."""
+    given = list(given)
+    taken = set(given)
+    names: list[str] = []
+    warnings: list[str] = []
+    seen: set[str] = set()
+    for position, name in enumerate(given, 1):
+        if name and name not in seen:
+            seen.add(name)
+            names.append(name)
+            continue
+        stem, count = (name, 2) if name else ("column", position)
+        while f"{stem}_{count}" in taken:
+            count += 1
+        fresh = f"{stem}_{count}"
+        taken.add(fresh)
+        names.append(fresh)
+        what = f"a second column {name!r}" if name else "a column without a name"
+        warnings.append(f"Column {position} is {what}; it is called {fresh!r} here.")
+    return names, tuple(warnings)

@@ -1,0 +1,94 @@
+"""What the columns of a table are: how they are stored and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from athanor.errors import InvalidInput
+
+
+class ColumnType(StrEnum):
+    """What a column means for learning."""
+
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"
+    BOOLEAN = "boolean"
+    DATETIME = "datetime"
+    TEXT = "text"
+    ID = "id"
+    CONSTANT = "constant"
+    VECTOR = "vector"
+
+
+class Storage(StrEnum):
+    """How a column's values are stored, and so how a label or a cell is spelled back to its owner."""
+
+    FLOAT = "float"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    STRING = "string"
+    DATETIME = "datetime"  # microseconds since 1970-01-01, UTC
+    DENSE = "dense"  # float32 vectors of one length
+    SPARSE = "sparse"  # CSR float32 vectors of one length
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnSchema:
+    """One column: its name, meaning, storage, and why it was taken to mean that."""
+
+    name: str
+    type: ColumnType
+    storage: Storage
+    reason: str = ""
+    dim: int | None = None  # components of a vector column
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The columns of a table in their order."""
+
+    columns: tuple[ColumnSchema, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def __getitem__(self, name: str) -> ColumnSchema:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise InvalidInput(f"No column named {name!r}. The columns are: {', '.join(self.names[:50])}.")
+
+    def select(self, names: tuple[str, ...] | list[str]) -> Schema:
+        return Schema(tuple(self[name] for name in names))
+
+    def with_types(self, overrides: Mapping[str, ColumnType]) -> Schema:
+        """The same columns, some of them meaning what their owner says they mean."""
+        for name in overrides:
+            _ = self[name]
+        return Schema(
+            tuple(
+                replace(column, type=overrides[column.name], reason="given by the user")
+                if column.name in overrides
+                else column
+                for column in self.columns
+            )
+        )
+
+    def to_json(self) -> list[dict[str, Any]]:
+        return [
+            {"name": c.name, "type": c.type.value, "storage": c.storage.value, "reason": c.reason, "dim": c.dim}
+            for c in self.columns
+        ]
+
+    @classmethod
+    def from_json(cls, given: list[dict[str, Any]]) -> Schema:
+        return cls(
+            tuple(ColumnSchema(**{**c, "type": ColumnType(c["type"]), "storage": Storage(c["storage"])}) for c in given)
+        )

@@ -1,0 +1,97 @@
+"""Which trials to fit, in which order. A pure function of the plan and of results sorted by (round, entry, fold).
+
+The order is breadth first: round r fits fold r of every entry that is still in the race, so that out-of-fold rows are
+always common to all, and an unfinished fold destroys nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from athanor.engine.models import FAMILIES, Options
+from athanor.engine.plan import Plan
+from athanor.errors import InvalidInput
+
+# Entries of the portfolio that a preset tries: the later ones cost more than they bring where speed matters.
+_BREADTH: Mapping[str, int | None] = {
+    "best_quality": None,
+    "high_quality": None,
+    "good_quality": 5,
+    "medium_quality": 3,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One configuration of a family: what a trial cross-fits."""
+
+    trial: str  # a hash of family and options: the same configuration is the same trial, in every run
+    family: str
+    label: str  # "LightGBM-2"
+    options: Options
+
+
+def entries(problem: str, plan: Plan, *, is_sparse: bool) -> list[Entry]:
+    """The race's starters, in the order in which they pay: families take turns, each with its best first."""
+    names = [
+        name
+        for name in FAMILIES.names()
+        if name not in plan.excluded_families
+        and problem in FAMILIES[name].problems
+        and (FAMILIES[name].takes_sparse or not is_sparse)
+    ]
+    if not names:
+        raise InvalidInput("Every model family is excluded. Leave at least one in.", field="excluded_families")
+    # Long portfolios first: the family with more to try is the one that pays more.
+    names.sort(key=lambda name: (-len(FAMILIES[name].portfolio()), name))
+    columns = [
+        [_entry(name, place, options) for place, options in enumerate(FAMILIES[name].portfolio())] for name in names
+    ]
+    turns = [entry for row in zip_longest(*columns) for entry in row if entry is not None]
+    limits = [limit for limit in (_BREADTH[plan.preset], plan.max_trials) if limit is not None]
+    return turns[: min(limits, default=len(turns))]
+
+
+def survivors(
+    ranked: Sequence[Entry], fold_s: Mapping[str, float], *, rounds_left: int, left_s: float | None, workers: int
+) -> list[Entry]:
+    """The entries that go on after a round: best first, as many as the time that is left has room for.
+
+    ranked   entries, best first
+    fold_s   seconds that one fold of a trial takes
+    left_s   seconds left for fits; None: there is no clock, all go on
+    """
+    if left_s is None or rounds_left == 0:
+        return list(ranked)
+    kept: list[Entry] = []
+    room = left_s * workers
+    for entry in ranked:
+        cost = fold_s[entry.trial] * rounds_left
+        if kept and cost > room:
+            continue
+        kept.append(entry)
+        room -= cost
+    return kept
+
+
+def allowance_s(left_s: float, *, waiting: int, workers: int) -> float:
+    """Seconds that the next of `waiting` fits may take, so that all of them have their turn.
+
+    A fit that ends early leaves its time to the ones behind it.
+    """
+    return left_s * min(workers, waiting) / max(waiting, 1)
+
+
+def _entry(family: str, place: int, options: Options) -> Entry:
+    spelled = json.dumps([family, dict(options)], sort_keys=True)
+    label = FAMILIES[family].label
+    return Entry(
+        trial=hashlib.blake2b(spelled.encode(), digest_size=6).hexdigest(),
+        family=family,
+        label=label if place == 0 else f"{label}-{place + 1}",
+        options=options,
+    )

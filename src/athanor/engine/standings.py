@@ -1,0 +1,127 @@
+"""What is known of a run's trials: their finished folds, and how good any blend of them is on rows they did not see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from athanor.engine.checkpoint import CheckpointStore, FoldRecord
+from athanor.engine.ensemble import Clock, Weights, blend, select_weights
+from athanor.engine.events import LeaderboardRow
+from athanor.engine.leaderboard import rank
+from athanor.engine.predictions import Predictions, Truth
+from athanor.engine.search import Entry
+from athanor.engine.training_set import TrainingSet
+
+ENSEMBLE = "ensemble"
+
+
+@dataclass(slots=True)
+class Standings:
+    """Records of finished folds by (trial, fold). Folds of a trial count from the first one on, without a gap."""
+
+    given: TrainingSet
+    checkpoints: CheckpointStore
+    entries: Mapping[str, Entry]
+    records: dict[tuple[str, int], FoldRecord] = field(default_factory=dict)
+    _answers: dict[tuple[str, int], Predictions] = field(default_factory=dict)
+
+    def n_finished(self, trial: str, *, cap: int | None = None) -> int:
+        """Finished folds of a trial, at most `cap`."""
+        folds = 0
+        while (trial, folds) in self.records and (cap is None or folds < cap):
+            folds += 1
+        return folds
+
+    def n_common(self, shares: Mapping[str, float], *, cap: int | None = None) -> int:
+        """Folds that all members have."""
+        return min(self.n_finished(trial, cap=cap) for trial in shares)
+
+    def is_complete(self, trial: str) -> bool:
+        return self.n_finished(trial) == self.given.n_folds
+
+    def fold_s(self, trial: str) -> float:
+        """Seconds that a fold of a trial takes, on average."""
+        return float(np.mean([self.records[trial, fold].fit_s for fold in range(self.n_finished(trial))]))
+
+    def utility(self, shares: Mapping[str, float], n_folds: int) -> float:
+        """How good the blend is on the rows of the first folds; greater is better."""
+        return self.given.metric.utility(self._truth(n_folds), self._blended(shares, n_folds))
+
+    def score(self, shares: Mapping[str, float], n_folds: int) -> float:
+        """The same as the metric spells it; NaN where it is undefined on these rows."""
+        return self.given.metric.score(self._truth(n_folds), self._blended(shares, n_folds))
+
+    def weigh(self, *, cap: int | None, ensemble: bool, seed: int, clock: Clock) -> Weights | None:
+        """The best blend (or single trial) on rows that are common to as many trials and folds as can be had."""
+        finished = {trial: self.n_finished(trial, cap=cap) for trial in self.entries}
+        finished = {trial: folds for trial, folds in finished.items() if folds}
+        if not finished:
+            return None
+
+        def worth(folds: int) -> tuple[int, int]:
+            return folds * sum(have >= folds for have in finished.values()), folds
+
+        common = max(set(finished.values()), key=worth)
+        answers = {trial: self._of(trial, common) for trial, folds in finished.items() if folds >= common}
+        truth, metric = self._truth(common), self.given.metric
+        if not ensemble:
+            utilities = {trial: metric.utility(truth, answers[trial]) for trial in sorted(answers)}
+            best = max(utilities, key=lambda trial: utilities[trial])
+            return Weights(shares={best: 1.0}, utility=utilities[best])
+        return select_weights(answers, truth, problem=self.given.problem, metric=metric, seed=seed, clock=clock)
+
+    def leaderboard(self, served: Weights | None) -> tuple[LeaderboardRow, ...]:
+        """Every trial that has a fold, and the ensemble; what is served stands on top."""
+        rows = [self.row(entry) for entry in self.entries.values() if self.n_finished(entry.trial)]
+        if served is None:
+            return rank(rows, self.given.metric)
+        if len(served.shares) == 1:
+            return rank(rows, self.given.metric, first=next(iter(served.shares)))
+        members = [record for (trial, _), record in self.records.items() if trial in served.shares]
+        ensemble = self._row("Ensemble", ENSEMBLE, ENSEMBLE, served.shares, members)
+        return rank([*rows, ensemble], self.given.metric, first=ENSEMBLE)
+
+    def row(self, entry: Entry) -> LeaderboardRow:
+        records = [self.records[entry.trial, fold] for fold in range(self.n_finished(entry.trial))]
+        return self._row(entry.label, entry.family, entry.trial, {entry.trial: 1.0}, records)
+
+    def _row(
+        self, name: str, family: str, trial: str, shares: Mapping[str, float], records: Sequence[FoldRecord]
+    ) -> LeaderboardRow:
+        n_folds = self.n_common(shares)
+        score = self.score(shares, n_folds)
+        return LeaderboardRow(
+            rank=None,
+            name=name,
+            family=family,
+            score=None if np.isnan(score) else score,
+            fit_s=sum(record.fit_s for record in records),
+            predict_s=sum(record.predict_s for record in records),
+            folds=n_folds,
+            n_folds=self.given.n_folds,
+            trial=trial,
+        )
+
+    def _truth(self, n_folds: int) -> Truth:
+        return self.given.truth.take(self._rows(n_folds))
+
+    def _rows(self, n_folds: int) -> NDArray[np.int64]:
+        return np.concatenate([np.flatnonzero(self.given.folds == fold) for fold in range(n_folds)])
+
+    def _of(self, trial: str, n_folds: int) -> Predictions:
+        """A trial's out-of-fold predictions for the rows of the first folds."""
+        if (trial, n_folds) not in self._answers:
+            margins = np.concatenate([self.checkpoints.out_of_fold(trial, fold) for fold in range(n_folds)])
+            answers = self.given.problem.predictions(margins.astype(np.float64), self.given.truth.classes)
+            # A barrier compares with the one before; older blocks would only fill the memory.
+            for stale in [key for key in self._answers if key[0] == trial and key[1] < n_folds - 1]:
+                del self._answers[stale]
+            self._answers[trial, n_folds] = answers
+        return self._answers[trial, n_folds]
+
+    def _blended(self, shares: Mapping[str, float], n_folds: int) -> Predictions:
+        return blend({trial: self._of(trial, n_folds) for trial in shares}, shares, self.given.problem)

@@ -1,0 +1,159 @@
+"""What a run learns from: features, truth and folds, checked once; kept as files that pool processes map."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from athanor.engine.dataset import Column, Dataset, Numbers
+from athanor.engine.dataset_files import arrays_of, mapped, open_dataset, save_dataset
+from athanor.engine.folds import make_folds
+from athanor.engine.metrics import METRICS, Metric
+from athanor.engine.plan import Plan
+from athanor.engine.predictions import Truth
+from athanor.engine.problems import PROBLEMS, Problem
+from athanor.engine.schema import ColumnSchema, ColumnType, Schema
+from athanor.engine.task import Task
+from athanor.errors import Impossible, InvalidInput
+
+_UNUSED = frozenset({ColumnType.ID, ColumnType.CONSTANT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSet:
+    """Rows with a known target, ready to be cross-fitted.
+
+    task      resolved: problem, metric and features are named
+    features  the columns that models may see
+    folds     (n_rows,) the fold in which each row is validated
+    n_dropped rows left out because their target is missing
+    """
+
+    task: Task
+    features: Dataset
+    truth: Truth
+    folds: NDArray[np.int16]
+    n_dropped: int = 0
+
+    @property
+    def problem(self) -> Problem:
+        return PROBLEMS[self.task.problem or ""]
+
+    @property
+    def metric(self) -> Metric:
+        return METRICS[self.task.metric or ""]
+
+    @property
+    def n_folds(self) -> int:
+        return int(self.folds.max()) + 1
+
+    def fingerprint(self) -> str:
+        """A hash of everything that a fold model depends on, but its own configuration and seed."""
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(json.dumps([self.task.to_json(), self.features.schema.to_json()], sort_keys=True).encode())
+        truth = (self.truth.y, self.folds, self.truth.weight)
+        columns = (
+            array for name in self.features.schema.names for array in arrays_of(self.features.columns[name]).values()
+        )
+        for array in (*truth, *columns):
+            if array is not None:
+                digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+def make_training_set(dataset: Dataset, task: Task, plan: Plan) -> TrainingSet:
+    """Check `task` against `dataset`, find out what it leaves open, and set up the folds.
+
+    Raises InvalidInput where the task does not fit the table, Impossible where nothing can be learned.
+    """
+    typed = dataset.with_schema(dataset.schema.with_types(task.types))
+    target, target_schema = typed[task.target], typed.schema[task.target]
+    known = np.flatnonzero(~target.missing())
+    if len(known) == 0:
+        raise Impossible(f"The target column {task.target!r} has no values.")
+    if len(known) < typed.n_rows:
+        typed, target = typed.take(known), target.take(known)
+    problem = PROBLEMS[task.problem or find_problem(target, target_schema)]
+    truth = problem.truth(target, target_schema, positive=task.positive)
+    if task.weight is not None:
+        truth = replace(truth, weight=_weights(typed, task.weight))
+    metric = METRICS[task.metric or task.default_metrics.get(problem.name) or problem.default_metric]
+    if problem.name not in metric.problems:
+        fitting = ", ".join(name for name in METRICS.names() if problem.name in METRICS[name].problems)
+        raise InvalidInput(
+            f"The metric {metric.name!r} does not fit a {problem.name} target. These do: {fitting}.", field="metric"
+        )
+    names = _feature_names(typed.schema, task)
+    resolved = replace(task, problem=problem.name, metric=metric.name, features=names)
+    return TrainingSet(
+        task=resolved,
+        features=typed.select(names),
+        truth=truth,
+        folds=make_folds(problem, truth, plan),
+        n_dropped=dataset.n_rows - len(known),
+    )
+
+
+def find_problem(target: Column, schema: ColumnSchema) -> str:
+    """The name of the problem that claims such a target."""
+    for name in PROBLEMS.names():
+        if PROBLEMS[name].claims(target, schema):
+            return name
+    raise Impossible(
+        f"Nothing can be learned about the column {schema.name!r}, which holds {schema.type.value} values."
+    )
+
+
+def _feature_names(schema: Schema, task: Task) -> tuple[str, ...]:
+    wanted = schema.names if task.features is None else task.features
+    for name in wanted:
+        _ = schema[name]
+    taken = {task.target, task.weight, *task.excluded}
+    names = tuple(name for name in dict.fromkeys(wanted) if name not in taken)
+    useful = tuple(name for name in names if task.features is not None or schema[name].type not in _UNUSED)
+    if useful:
+        return useful
+    if names:
+        return names  # ids and constants only: a model of the prior is still an answer
+    raise Impossible("No feature column is left beside the target.")
+
+
+def _weights(dataset: Dataset, name: str) -> NDArray[np.float64]:
+    column = dataset[name]
+    if not isinstance(column, Numbers):
+        raise InvalidInput(f"The weight column {name!r} must hold numbers.", field="weight")
+    bad = np.flatnonzero(~(column.values >= 0) | ~np.isfinite(column.values))
+    if len(bad):
+        raise InvalidInput(
+            f"The weight column {name!r} must hold numbers >= 0; row {bad[0] + 1} has {column.values[bad[0]]}.",
+            field="weight",
+        )
+    return column.values
+
+
+def save_training_set(given: TrainingSet, folder: Path) -> None:
+    """Write `given` into `folder`, which must not exist. Not durable: it can be made again."""
+    save_dataset(given.features, folder / "features")
+    np.save(folder / "y.npy", given.truth.y, allow_pickle=False)
+    np.save(folder / "folds.npy", given.folds, allow_pickle=False)
+    if given.truth.weight is not None:
+        np.save(folder / "weight.npy", given.truth.weight, allow_pickle=False)
+    head = {"task": given.task.to_json(), "classes": list(given.truth.classes)}
+    (folder / "training_set.json").write_text(json.dumps(head))
+
+
+def open_training_set(folder: Path) -> TrainingSet:
+    """Map the files of `folder`: many processes share one copy in memory."""
+    head = json.loads((folder / "training_set.json").read_text())
+    weight = mapped(folder / "weight.npy") if (folder / "weight.npy").exists() else None
+    return TrainingSet(
+        task=Task.from_json(head["task"]),
+        features=open_dataset(folder / "features"),
+        truth=Truth(y=mapped(folder / "y.npy"), classes=tuple(head["classes"]), weight=weight),
+        folds=mapped(folder / "folds.npy"),
+    )

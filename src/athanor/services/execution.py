@@ -1,0 +1,154 @@
+"""What executors do with jobs: take, hold, tell, end. Every step is guarded by the lease's token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from athanor.core.event import MAX_EVENTS, EventKind
+from athanor.core.job import Job, JobState, Lane, Request, advance, heartbeat, lose_worker
+from athanor.core.model import Model
+from athanor.core.ports import EVERYONE, Records, Transaction
+from athanor.core.run import Run
+from athanor.engine.schema import Schema
+from athanor.errors import Conflict
+
+Told = tuple[datetime, EventKind, Mapping[str, Any]]
+
+
+class LeaseLost(Exception):
+    """Somebody else has the job now, or it was ended: whoever holds this token must stop writing."""
+
+
+class Execution:
+    """The life of jobs as executors see it. Jobs of every organization pass through here."""
+
+    def __init__(self, records: Records, now: Callable[[], datetime], *, executor: str = "local") -> None:
+        self._records = records
+        self._now = now
+        self._executor = executor
+
+    def claim(self, lane: Lane) -> Job | None:
+        """Take the job of the lane that has waited longest; None where none waits."""
+        where = {"state": JobState.QUEUED, "lane": lane, "executor": self._executor}
+        with self._records.look(EVERYONE) as transaction:  # most looks find nothing: they need not lock the store
+            if not transaction.jobs.find(where, limit=1).items:
+                return None
+        with self._records.change(EVERYONE) as transaction:
+            waiting = transaction.jobs.find(where, limit=1, lock=True).items
+            return self._take(transaction, waiting[0]) if waiting else None
+
+    def claim_by_id(self, job_id: UUID) -> Job:
+        """Take this job. Raises Conflict unless it waits for this executor."""
+        with self._records.change(EVERYONE) as transaction:
+            job = transaction.jobs.get(job_id, lock=True)
+            if job.executor != self._executor:
+                raise Conflict(f"Job {job_id} waits for the executor {job.executor!r}, not for {self._executor!r}.")
+            return self._take(transaction, job)
+
+    def running(self) -> Sequence[Job]:
+        """The jobs that this executor's processes should be working on."""
+        with self._records.look(EVERYONE) as transaction:
+            return transaction.jobs.find({"state": JobState.RUNNING, "executor": self._executor}).items
+
+    def request(self, job: Job) -> Request | None:
+        """What a person asks of a running job. Raises LeaseLost."""
+        with self._records.look(EVERYONE) as transaction:
+            return _held(transaction, job).request
+
+    def hold(self, job: Job, *, spent_s: float, peak_memory: int) -> None:
+        """Keep the lease. Raises LeaseLost."""
+        with self._records.change(EVERYONE) as transaction:
+            held = _held(transaction, job)
+            transaction.jobs.put(heartbeat(held, now=self._now(), spent_s=spent_s, peak_memory=peak_memory))
+
+    def tell(self, job: Job, events: Sequence[Told], *, progress: float | None = None) -> None:
+        """Keep what the job tells. Raises LeaseLost."""
+        with self._records.change(EVERYONE) as transaction:
+            held = _held(transaction, job)
+            kept = _thinned(transaction, job.id, events)
+            if kept:
+                transaction.events.append(job.id, kept)
+            if progress is not None and progress > held.progress:
+                transaction.jobs.put(replace(held, progress=progress, updated_at=self._now()))
+
+    def succeed(self, job: Job, models: Iterable[Model] = (), *, spent_s: float = 0.0, peak_memory: int = 0) -> None:
+        """End the job and write its result, in one step. Raises LeaseLost."""
+        with self._records.change(EVERYONE) as transaction:
+            held = heartbeat(_held(transaction, job), now=self._now(), spent_s=spent_s, peak_memory=peak_memory)
+            for model in models:
+                transaction.models.add(model)
+            transaction.jobs.put(advance(held, JobState.SUCCEEDED, now=self._now()))
+
+    def fail(self, job: Job, error: str) -> None:
+        """End the job with a message for its owner. Raises LeaseLost."""
+        with self._records.change(EVERYONE) as transaction:
+            held = _held(transaction, job)
+            transaction.jobs.put(advance(held, JobState.FAILED, now=self._now(), error=error))
+            transaction.events.append(job.id, [_line(self._now(), "error", f"AutoML job failed - {error}")])
+
+    def stop(self, job: Job) -> None:
+        """End the job because a person asked for it. Raises LeaseLost."""
+        with self._records.change(EVERYONE) as transaction:
+            held = _held(transaction, job)
+            transaction.jobs.put(advance(held, JobState.STOPPED, now=self._now()))
+            transaction.events.append(job.id, [_line(self._now(), "info", "AutoML job stopped")])
+
+    def give_back(self, job: Job, *, spent_s: float) -> None:
+        """Put a running job back into the queue: this executor is going away, the job did nothing wrong."""
+        with self._records.change(EVERYONE) as transaction:
+            held = replace(_held(transaction, job), spent_s=spent_s)
+            transaction.jobs.put(advance(held, JobState.QUEUED, now=self._now()))
+
+    def lose(self, job: Job, *, checkpoints: int) -> Job:
+        """The job's processes are gone: queue it again, or fail it when it gets nowhere. Raises LeaseLost."""
+        with self._records.change(EVERYONE) as transaction:
+            lost = lose_worker(_held(transaction, job), now=self._now(), checkpoints=checkpoints)
+            transaction.jobs.put(lost)
+            message = (
+                f"The job's processes ended unexpectedly; it is {lost.state.value} with {checkpoints} finished folds"
+            )
+            transaction.events.append(job.id, [_line(self._now(), "warning", message)])
+            return lost
+
+    def run_of(self, job: Job) -> Run:
+        """The run that a train job trains."""
+        with self._records.look(EVERYONE) as transaction:
+            return transaction.runs.get(job.subject_id)
+
+    def table_of(self, run: Run) -> tuple[list[str], Schema]:
+        """The run's dataset version: the blob keys of its Parquet files in order, and their schema."""
+        with self._records.look(EVERYONE) as transaction:
+            version = transaction.versions.get(run.version_id)
+            where = {"dataset_id": run.dataset_id}
+            found = transaction.segments.find(where, sort="position", limit=version.n_segments).items
+            return [segment.blob for segment in found], version.schema
+
+    def _take(self, transaction: Transaction, job: Job) -> Job:
+        taken = advance(job, JobState.RUNNING, now=self._now())
+        transaction.jobs.put(taken)
+        return taken
+
+
+def _held(transaction: Transaction, job: Job) -> Job:
+    """The job as it stands, if the caller's lease still holds."""
+    found = transaction.jobs.find({"id": job.id}, limit=1, lock=True).items
+    if not found or found[0].token is None or found[0].token != job.token:
+        raise LeaseLost(f"The lease of job {job.id} does not hold any more.")
+    return found[0]
+
+
+def _thinned(transaction: Transaction, job_id: UUID, events: Sequence[Told]) -> Sequence[Told]:
+    """The events that still have room: a job that told too much keeps telling lines and leaderboards only."""
+    newest = transaction.events.last(job_id, kinds=EventKind, limit=1)
+    if not newest or newest[0].seq + len(events) <= MAX_EVENTS:
+        return events
+    lasting = {EventKind.LINE, EventKind.LEADERBOARD}
+    return [event for event in events if event[1] in lasting]
+
+
+def _line(at: datetime, level: str, message: str) -> Told:
+    return at, EventKind.LINE, {"level": level, "message": message}

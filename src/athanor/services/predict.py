@@ -1,0 +1,101 @@
+"""Predict: rows in, predictions out, by the version that a registered model serves."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from athanor.core.actor import Actor, Scope
+from athanor.core.deployment import DeploymentState
+from athanor.core.model import ModelVersion, RegisteredModel
+from athanor.core.ports import BlobStore, Records
+from athanor.engine.predictions import Predictions
+from athanor.errors import Conflict, InvalidInput
+
+if TYPE_CHECKING:
+    from athanor.engine.predictor import Predictor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Predictions, in the order of the rows, and who gave them."""
+
+    predictions: Predictions
+    registered: RegisteredModel
+    version: ModelVersion
+
+
+def load_predictor(folder: Path) -> Predictor:
+    from athanor.engine.predictor import Predictor
+
+    return Predictor.load(folder)
+
+
+class LoadedModels:
+    """Predictors that stay in memory, at most `memory` bytes of them; the least recently used goes first.
+
+    Any number of threads may ask; a model is loaded by one of them while the others wait for it. One that is larger
+    than `memory` alone is kept until the next one is loaded.
+    """
+
+    def __init__(self, blobs: BlobStore, memory: int, *, load: Callable[[Path], Predictor] = load_predictor) -> None:
+        self._blobs = blobs
+        self._memory = memory
+        self._load = load
+        self._lock = Lock()  # over the two tables below, never held while a model is loaded
+        self._loaded: OrderedDict[str, Predictor] = OrderedDict()
+        self._loading: dict[str, Lock] = {}
+
+    def get(self, prefix: str) -> Predictor:
+        """The predictor whose folder is at the blob prefix. Raises NotFound."""
+        with self._lock:
+            if prefix in self._loaded:
+                self._loaded.move_to_end(prefix)
+                return self._loaded[prefix]
+            loading = self._loading.setdefault(prefix, Lock())
+        with loading:
+            with self._lock:
+                if prefix in self._loaded:
+                    return self._loaded[prefix]
+            predictor = self._load(self._blobs.local(prefix))
+            with self._lock:
+                self._loaded[prefix] = predictor
+                self._loading.pop(prefix, None)
+                self._make_room()
+            return predictor
+
+    def _make_room(self) -> None:
+        taken = sum(predictor.size_bytes for predictor in self._loaded.values())
+        while taken > self._memory and len(self._loaded) > 1:
+            _, gone = self._loaded.popitem(last=False)
+            taken -= gone.size_bytes
+
+
+class Predict:
+    """Answers rows."""
+
+    def __init__(self, records: Records, blobs: BlobStore, model_memory: int) -> None:
+        self._records = records
+        self.models = LoadedModels(blobs, model_memory)
+
+    def rows(self, actor: Actor, registered_id: UUID, rows: Sequence[Mapping[str, Any]]) -> Answer:
+        """One prediction a row. Raises Conflict where the model is not deployed, InvalidInput naming row and column."""
+        actor.need(Scope.PREDICT)
+        if not rows:
+            raise InvalidInput("No rows came. Send at least one object with a value for each column.", field="rows")
+        with self._records.look(actor.organization_id) as transaction:
+            registered = transaction.registered.get(registered_id)
+            deployments = transaction.deployments.find({"registered_id": registered.id}, limit=1).items
+            if not deployments or deployments[0].state is not DeploymentState.ACTIVE:
+                raise Conflict(
+                    f"The model {registered.name!r} is not deployed, so it answers nothing. Deploy or start it first.",
+                    code="model-not-deployed",
+                )
+            version = transaction.model_versions.get(deployments[0].version_id)
+        predictions = self.models.get(version.artifact).predict_rows(rows)
+        return Answer(predictions=predictions, registered=registered, version=version)

@@ -1,0 +1,280 @@
+"""Runs: looking at them, stopping and finishing them early, deleting them."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from athanor.core.actor import Actor, Scope
+from athanor.core.audit import audited
+from athanor.core.event import EventKind, JobEvent
+from athanor.core.job import Job, JobKind, JobState, Request, advance
+from athanor.core.model import Model
+from athanor.core.ports import BlobStore, Page, Records, Transaction
+from athanor.core.run import Run
+from athanor.engine.events import LeaderboardRow, Progressed
+from athanor.errors import Conflict, InvalidInput
+
+log = logging.getLogger(__name__)
+
+RUN_SORTS = frozenset({"created_at", "name"})  # fields of the run itself
+JOB_SORTS = frozenset({"updated_at", "started_at", "finished_at", "state", "progress"})  # fields of its job
+STOP_WAIT_S = 5.0  # the supervisor ends a job's processes within this time
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """A run, the job that trains it, and what came of it so far."""
+
+    run: Run
+    job: Job
+    models: tuple[Model, ...] = ()  # best first
+    registered_id: UUID | None = None  # the registered model that it was deployed as
+
+    @property
+    def state(self) -> JobState:
+        """A run is in the state that its job is in."""
+        return self.job.state
+
+
+class Runs:
+    """What can be done with runs once they are started.
+
+    runs_folder  where the checkpoints stand, one folder a run
+    sleep        how `stop` waits between looks
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        blobs: BlobStore,
+        now: Callable[[], datetime],
+        runs_folder: Path,
+        *,
+        wait_s: float = STOP_WAIT_S,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._records = records
+        self._blobs = blobs
+        self._now = now
+        self._runs_folder = runs_folder
+        self._wait_s = wait_s
+        self._sleep = sleep
+
+    def get(self, actor: Actor, run_id: UUID) -> RunView:
+        actor.need(Scope.RUNS_READ)
+        with self._records.look(actor.organization_id) as transaction:
+            return view_of(transaction, run_id)
+
+    def find(
+        self,
+        actor: Actor,
+        *,
+        states: Collection[JobState] | None = None,
+        search: str | None = None,
+        sort: str = "created_at",
+        descending: bool = True,
+        limit: int | None = 20,
+        offset: int = 0,
+    ) -> Page[RunView]:
+        """Runs in one of `states` with `search` in their name or description, in the order of a field of run or job."""
+        actor.need(Scope.RUNS_READ)
+        if sort not in RUN_SORTS | JOB_SORTS:
+            known = ", ".join(sorted(RUN_SORTS | JOB_SORTS))
+            raise InvalidInput(f"Runs cannot be sorted by {sort!r}. Known: {known}.", field="sort")
+        with self._records.look(actor.organization_id) as transaction:
+            wanted = (search, ("name", "description")) if search else None
+            if sort in RUN_SORTS:
+                where = None if states is None else {"job_id": self._jobs_in(transaction, states)}
+                page = transaction.runs.find(
+                    where, search=wanted, sort=sort, descending=descending, limit=limit, offset=offset
+                )
+                return Page(self._views(transaction, page.items), page.total)
+            # The order is the jobs', so the jobs are asked first and each says which run it stands for.
+            jobs = transaction.jobs.find(_training(states), sort=sort, descending=descending).items
+            runs = {run.job_id: run for run in transaction.runs.find(search=wanted).items}
+            found = [runs[job.id] for job in jobs if job.id in runs]
+            end = None if limit is None else offset + limit
+            return Page(self._views(transaction, found[offset:end]), len(found))
+
+    def counts(self, actor: Actor) -> Mapping[JobState, int]:
+        """How many runs are in each state; every state is there."""
+        actor.need(Scope.RUNS_READ)
+        with self._records.look(actor.organization_id) as transaction:
+            return {state: transaction.jobs.find(_training({state}), limit=0).total for state in JobState}
+
+    def stop(self, actor: Actor, run_id: UUID) -> RunView:
+        """End the run and discard it. One that waits is stopped at once; one that trains, within seconds.
+
+        The state is the one after at most `wait_s`. Raises Conflict where the run ended by itself.
+        """
+        actor.need(Scope.RUNS_WRITE)
+        job = self._ask_to_stop(actor, run_id)
+        if job.state is JobState.RUNNING and self._state_after_waiting(actor, job) is JobState.QUEUED:
+            self._ask_to_stop(actor, run_id)  # the executor went away and gave it back
+        with self._records.look(actor.organization_id) as transaction:
+            return view_of(transaction, run_id)
+
+    def finish(self, actor: Actor, run_id: UUID) -> RunView:
+        """Ask a running run to end now with the best it has. Raises Conflict where it waits or is being stopped."""
+        actor.need(Scope.RUNS_WRITE)
+        now = self._now()
+        with self._records.change(actor.organization_id) as transaction:
+            run = transaction.runs.get(run_id)
+            job = transaction.jobs.get(run.job_id, lock=True)
+            if job.state is not JobState.SUCCEEDED and job.request is not Request.FINISH:
+                if job.state is not JobState.RUNNING:
+                    raise Conflict(
+                        f"The run is {job.state.value}; only one that is running can be finished.",
+                        code="job-not-running",
+                    )
+                if job.request is Request.STOP:
+                    raise Conflict("The run is being stopped; it cannot be finished any more.", code="job-not-running")
+                transaction.jobs.put(replace(job, request=Request.FINISH, updated_at=now))
+                transaction.audit.add(audited(actor, "run.finish", run.id, now=now))
+            return view_of(transaction, run_id)
+
+    def delete(self, actor: Actor, run_id: UUID) -> None:
+        """Remove the run, its jobs, models, events and checkpoints. Registered versions of its models stay."""
+        actor.need(Scope.RUNS_WRITE)
+        now = self._now()
+        with self._records.change(actor.organization_id) as transaction:
+            run = transaction.runs.get(run_id, lock=True)
+            jobs = transaction.jobs.find({"subject_id": run.id}).items
+            for job in jobs:
+                if transaction.jobs.get(job.id, lock=True).state is JobState.RUNNING:
+                    raise Conflict("The run is running. Stop it first, then delete it.", code="job-running")
+            models = transaction.models.find({"run_id": run.id}).items
+            for model in models:
+                transaction.models.remove(model.id)
+            transaction.runs.remove(run.id)
+            for job in jobs:
+                transaction.events.remove(job.id)
+                transaction.jobs.remove(job.id)
+            transaction.audit.add(audited(actor, "run.delete", run.id, now=now, name=run.name))
+        # Records first: what a crash leaves behind here is refused by nothing and found by the sweeper.
+        for model in models:
+            if model.artifact is not None:
+                self._blobs.delete(model.artifact)
+        shutil.rmtree(self._runs_folder / str(run.id), ignore_errors=True)
+        log.info("run deleted", extra={"run_id": str(run.id)})
+
+    def lines(self, actor: Actor, run_id: UUID, last: int = 100, since: datetime | None = None) -> Sequence[JobEvent]:
+        """The last log lines, strictly after `since` where given, oldest first."""
+        actor.need(Scope.RUNS_READ)
+        with self._records.look(actor.organization_id) as transaction:
+            run = transaction.runs.get(run_id)
+            return transaction.events.last(run.job_id, kinds=[EventKind.LINE], limit=last, since=since)
+
+    def leaderboard(self, actor: Actor, run_id: UUID) -> tuple[LeaderboardRow, ...]:
+        """The leaderboard as last told, while the run trains or afterwards; empty before the first trial."""
+        actor.need(Scope.RUNS_READ)
+        with self._records.look(actor.organization_id) as transaction:
+            run = transaction.runs.get(run_id)
+            told = transaction.events.last(run.job_id, kinds=[EventKind.LEADERBOARD])
+        return tuple(
+            LeaderboardRow(**{field.name: row.get(field.name) for field in fields(LeaderboardRow)})
+            for event in told
+            for row in event.payload["rows"]
+        )
+
+    def progress(self, actor: Actor, run_id: UUID) -> Progressed | None:
+        """How far the run said it is; None before its first word."""
+        actor.need(Scope.RUNS_READ)
+        with self._records.look(actor.organization_id) as transaction:
+            run = transaction.runs.get(run_id)
+            told = transaction.events.last(run.job_id, kinds=[EventKind.PROGRESS])
+        for event in told:
+            payload = event.payload
+            return Progressed(
+                fraction=payload["fraction"],
+                elapsed_s=payload["elapsed_s"],
+                left_s=payload["left_s"],
+                doing=payload["doing"],
+            )
+        return None
+
+    def _ask_to_stop(self, actor: Actor, run_id: UUID) -> Job:
+        now = self._now()
+        with self._records.change(actor.organization_id) as transaction:
+            run = transaction.runs.get(run_id)
+            job = transaction.jobs.get(run.job_id, lock=True)
+            asked = _asked_to_stop(job, now)
+            if asked is not job:
+                transaction.jobs.put(asked)
+                transaction.audit.add(audited(actor, "run.stop", run.id, now=now))
+                if asked.is_final:  # nobody else will say so
+                    told = {"level": "info", "message": "AutoML job stopped"}
+                    transaction.events.append(job.id, [(now, EventKind.LINE, told)])
+            return asked
+
+    def _state_after_waiting(self, actor: Actor, job: Job) -> JobState:
+        """Look again until the job has left the hands of the executor that holds it, or the time is up."""
+        state = job.state
+        for _ in range(round(self._wait_s / _POLL_S)):
+            self._sleep(_POLL_S)
+            with self._records.look(actor.organization_id) as transaction:
+                state = transaction.jobs.get(job.id).state
+            if state is not JobState.RUNNING:
+                break
+        return state
+
+    def _jobs_in(self, transaction: Transaction, states: Collection[JobState]) -> tuple[UUID, ...]:
+        return tuple(job.id for job in transaction.jobs.find(_training(states)).items)
+
+    def _views(self, transaction: Transaction, runs: Sequence[Run]) -> tuple[RunView, ...]:
+        """The runs with what stands around them, in three queries for all of them."""
+        ids = tuple(run.id for run in runs)
+        if not ids:
+            return ()
+        jobs = {job.id: job for job in transaction.jobs.find({"id": tuple(run.job_id for run in runs)}).items}
+        models: dict[UUID, list[Model]] = {}
+        for model in transaction.models.find({"run_id": ids}, sort="rank").items:
+            models.setdefault(model.run_id, []).append(model)
+        versions = transaction.model_versions.find({"run_id": ids}).items
+        registered = {version.run_id: version.registered_id for version in versions}
+        return tuple(
+            RunView(
+                run=run,
+                job=jobs[run.job_id],
+                models=tuple(models.get(run.id, ())),
+                registered_id=registered.get(run.id),
+            )
+            for run in runs
+        )
+
+
+def view_of(transaction: Transaction, run_id: UUID) -> RunView:
+    """The run with its job and models. Raises NotFound."""
+    run = transaction.runs.get(run_id)
+    versions = transaction.model_versions.find({"run_id": run.id}, descending=True, limit=1).items
+    return RunView(
+        run=run,
+        job=transaction.jobs.get(run.job_id),
+        models=tuple(transaction.models.find({"run_id": run.id}, sort="rank").items),
+        registered_id=versions[0].registered_id if versions else None,
+    )
+
+
+def _training(states: Iterable[JobState] | None) -> dict[str, object]:
+    kind: dict[str, object] = {"kind": JobKind.TRAIN}
+    return kind if states is None else kind | {"state": tuple(states)}
+
+
+def _asked_to_stop(job: Job, now: datetime) -> Job:
+    """The job with the wish to stop it: granted at once where nobody holds it. The very same job if nothing changes."""
+    if job.state is JobState.STOPPED:
+        return job
+    if job.is_final:
+        raise Conflict(f"The run is {job.state.value} and cannot be stopped any more.", code="job-finished")
+    is_held = job.state is JobState.RUNNING and job.lease_until is not None and now < job.lease_until
+    if not is_held:  # it waits, or the executor that had it has not been heard of for longer than its lease
+        return advance(job, JobState.STOPPED, now=now)
+    return job if job.request is Request.STOP else replace(job, request=Request.STOP, updated_at=now)

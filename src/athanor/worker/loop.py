@@ -1,0 +1,118 @@
+"""The worker: claims jobs, lane by lane, and forks a supervisor for each.
+
+It has imported the learners and started no thread, so that a fork is safe and a job starts at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+
+from athanor.core.job import Job
+from athanor.engine.nursery import die_with_parent, import_learners
+from athanor.services.execution import LeaseLost
+from athanor.worker.supervise import count_checkpoints, supervise
+from athanor.worker.workplace import Workplace, is_locked, take_lock
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.2  # between two looks at the queue
+RECOVER_S = 1.0  # between two looks for jobs whose processes are gone
+LEAVE_S = 8.0  # supervisors that were asked to leave are killed after this
+
+
+@dataclass(slots=True)
+class Worker:
+    """One claimer of a data folder. `run` returns when the process was asked to end."""
+
+    place: Workplace
+    _jobs: dict[int, Job] = field(default_factory=dict)  # by supervisor
+    _leaving: bool = False
+    _lock: int = -1
+
+    def run(self) -> None:
+        """Raises Conflict where another worker has the data folder."""
+        self._lock = take_lock(self.place.folder / "worker.lock", what="Another worker")
+        signal.signal(signal.SIGTERM, self._leave)
+        signal.signal(signal.SIGINT, self._leave)
+        import_learners()
+        log.info("worker ready", extra={"pid": os.getpid()})
+        looked_for_lost = 0.0
+        while not self._leaving:
+            self._reap()
+            if time.monotonic() - looked_for_lost >= RECOVER_S:
+                looked_for_lost = time.monotonic()
+                self._recover()
+            if not self._claim():
+                time.sleep(LOOK_S)
+        self._send_off()
+
+    def _claim(self) -> bool:
+        """Take a job for a free slot; whether there was one."""
+        for lane, slots in self.place.slots.items():
+            busy = sum(job.lane is lane for job in self._jobs.values())
+            if busy < slots and (job := self.place.execution.claim(lane)) is not None:
+                self._start(job)
+                return True
+        return False
+
+    def _start(self, job: Job) -> None:
+        log.info("job started", extra={"job_id": str(job.id), "kind": job.kind.value, "attempt": job.attempt})
+        parent = os.getpid()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid:
+            self._jobs[pid] = job
+            return
+        status = 1
+        try:
+            os.close(self._lock)  # the job must not hold the worker's place
+            os.setsid()  # one process group per job
+            die_with_parent(parent)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            supervise(job.id, self.place, lambda: job)
+            status = 0
+        except BaseException:
+            # The outermost frame of the job: the worker sees the exit status and puts the job back.
+            log.exception("supervisor broke", extra={"job_id": str(job.id)})
+        finally:
+            os._exit(status)
+
+    def _reap(self) -> None:
+        for pid in list(self._jobs):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                job = self._jobs.pop(pid)
+                log.info("job left", extra={"job_id": str(job.id), "status": os.waitstatus_to_exitcode(status)})
+
+    def _recover(self) -> None:
+        """Put jobs back whose processes are all gone. The lock file knows: no lease has to run out for it."""
+        mine = {job.id for job in self._jobs.values()}
+        for job in self.place.execution.running():
+            if job.id in mine or is_locked(self.place.job_lock(job.id)):
+                continue
+            try:
+                lost = self.place.execution.lose(job, checkpoints=count_checkpoints(self.place, job))
+            except LeaseLost:
+                continue  # it ended between the two looks
+            log.warning("job lost", extra={"job_id": str(job.id), "state": lost.state.value})
+
+    def _send_off(self) -> None:
+        """Ask supervisors to give their jobs back; end those that do not."""
+        for pid in self._jobs:
+            os.kill(pid, signal.SIGTERM)
+        until = time.monotonic() + LEAVE_S
+        while self._jobs and time.monotonic() < until:
+            self._reap()
+            time.sleep(0.05)
+        for pid in self._jobs:
+            os.kill(pid, signal.SIGKILL)
+        log.info("worker left")
+
+    def _leave(self, *_: object) -> None:
+        self._leaving = True

@@ -1,0 +1,69 @@
+"""One job's work, in a process of its own: what the trainer does."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from athanor.core.job import Job, JobKind
+from athanor.engine import memory
+from athanor.engine.budget import Budget
+from athanor.engine.checkpoint import FolderCheckpoints
+from athanor.services.profile import make_profile
+from athanor.worker.tell import Teller
+from athanor.worker.workplace import Workplace
+
+FINISH_SIGNAL = signal.SIGUSR1  # the supervisor's way to say: finish now, with the best so far
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """A job that was taken, with its limits.
+
+    deadline      point of the monotonic clock by which the trainer is to be done; infinite where there is none
+    memory_limit  bytes that the trainer and all below it may use together
+    """
+
+    job: Job
+    deadline: float
+    memory_limit: int
+
+
+def train(given: Assignment, place: Workplace) -> None:
+    """Train the job's run from its checkpoints on, until the deadline."""
+    from athanor.engine.learn import learn
+    from athanor.engine.pool import LocalPool
+
+    budget = Budget(given.deadline)
+    signal.signal(FINISH_SIGNAL, lambda *_: budget.finish())
+    run = place.execution.run_of(given.job)
+    cores = min(run.plan.cores or place.cores_per_job, memory.cores())
+    pool = LocalPool(cores, memory_limit=given.memory_limit)  # before anything below starts a thread
+    try:
+        from athanor.engine.frames import read_segments
+
+        segments, schema = place.execution.table_of(run)
+        dataset = read_segments([place.blobs.local(key) for key in segments], schema)
+        teller = Teller(place.execution, given.job, place.now)
+        checkpoints = FolderCheckpoints(place.run_folder(run.id))
+        learn(
+            dataset,
+            run.task,
+            replace(run.plan, cores=cores),
+            budget=budget,
+            pool=pool,
+            checkpoints=checkpoints,
+            tell=teller,
+        )
+        teller.flush()
+    finally:
+        pool.close()
+
+
+def profile(given: Assignment, place: Workplace) -> None:
+    """Make the profile of the job's dataset version."""
+    make_profile(place.records, place.blobs, given.job.subject_id)
+
+
+RUNNERS: Mapping[JobKind, Callable[[Assignment, Workplace], None]] = {JobKind.TRAIN: train, JobKind.PROFILE: profile}

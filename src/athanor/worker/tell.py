@@ -1,0 +1,113 @@
+"""The engine's events as the platform keeps them: batched, at most 4 writes a second, with the job's token."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from functools import singledispatchmethod
+from typing import Any
+
+from athanor.core.event import EventKind
+from athanor.core.job import Job
+from athanor.engine.events import (
+    Event,
+    FeaturesMade,
+    Finished,
+    FoldFinished,
+    IncumbentChanged,
+    LeaderboardChanged,
+    Progressed,
+    Started,
+    TrialFailed,
+    TrialFinished,
+    Warned,
+)
+from athanor.services.execution import Execution, Told
+
+WRITE_S = 0.25
+PROGRESS_S = 2.0  # progress is kept every other second; in between only the job's own figure moves
+
+
+class Teller:
+    """Listens to a run and keeps what it says."""
+
+    def __init__(self, execution: Execution, job: Job, now: Callable[[], datetime]) -> None:
+        self._execution = execution
+        self._job = job
+        self._now = now
+        self._waiting: list[Told] = []
+        self._progress: float | None = None
+        self._written_at = 0.0
+        self._progress_at = 0.0
+        self._metric = ""
+
+    def __call__(self, event: Event) -> None:
+        self._note(event)
+        if time.monotonic() - self._written_at >= WRITE_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what has not been written. Raises LeaseLost."""
+        if self._waiting or self._progress is not None:
+            self._execution.tell(self._job, self._waiting, progress=self._progress)
+        self._waiting, self._progress = [], None
+        self._written_at = time.monotonic()
+
+    def _keep(self, kind: EventKind, payload: Mapping[str, Any]) -> None:
+        self._waiting.append((self._now(), kind, payload))
+
+    def _line(self, message: str, level: str = "info") -> None:
+        self._keep(EventKind.LINE, {"level": level, "message": message})
+
+    @singledispatchmethod
+    def _note(self, event: Any) -> None:
+        raise TypeError(f"Nobody said how to keep a {type(event).__name__}.")
+
+    @_note.register
+    def _(self, event: Started) -> None:
+        self._metric = event.metric
+        self._keep(EventKind.STARTED, asdict(event))
+        self._line(f"AutoML job started - problem type: {event.problem}")
+
+    @_note.register
+    def _(self, event: FeaturesMade) -> None:
+        self._line(f"Feature engineering completed - {event.n_features} features generated")
+
+    @_note.register
+    def _(self, event: FoldFinished) -> None:
+        score = event.score if event.score == event.score else None  # NaN is no JSON
+        self._keep(EventKind.FOLD, {**asdict(event), "score": score})
+
+    @_note.register
+    def _(self, event: TrialFinished) -> None:
+        self._line(f"Model training: {event.label} completed - {self._metric}: {event.score:.4g}")
+
+    @_note.register
+    def _(self, event: TrialFailed) -> None:
+        self._line(f"Model training: {event.label} failed - {event.reason}", "warning")
+
+    @_note.register
+    def _(self, event: IncumbentChanged) -> None:
+        models = "1 model" if event.members == 1 else f"{event.members} models"
+        self._line(f"Best model saved - {self._metric}: {event.score:.4g} ({models}, {event.elapsed_s:.1f} s)")
+
+    @_note.register
+    def _(self, event: LeaderboardChanged) -> None:
+        self._keep(EventKind.LEADERBOARD, {"rows": [asdict(row) for row in event.rows]})
+
+    @_note.register
+    def _(self, event: Progressed) -> None:
+        self._progress = event.fraction
+        if time.monotonic() - self._progress_at >= PROGRESS_S:
+            self._progress_at = time.monotonic()
+            self._keep(EventKind.PROGRESS, asdict(event))
+
+    @_note.register
+    def _(self, event: Warned) -> None:
+        self._line(event.message, "warning")
+
+    @_note.register
+    def _(self, event: Finished) -> None:
+        self._line(f"AutoML job completed - {event.metric}: {event.score:.4g} ({event.reason})")
