@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,9 +124,7 @@ class World:
         now = self.clock()
         organization = Organization(id=new_id(), name="other", created_at=now)
         user = User(id=new_id(), organization_id=organization.id, name="eve", created_at=now)
-        key, text = make_key(
-            organization_id=organization.id, user_id=user.id, name="eve", scopes=ALL_SCOPES, now=now
-        )
+        key, text = make_key(organization_id=organization.id, user_id=user.id, name="eve", scopes=ALL_SCOPES, now=now)
         with self.records.change(EVERYONE) as transaction:
             transaction.organizations.add(organization)
             transaction.users.add(user)
@@ -217,21 +215,11 @@ class World:
         return asyncio.run(ask())
 
 
+@pytest.fixture(scope="session")
+def world_class() -> type[World]:
+    return World
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(tmp_path)
-
-
-async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
-    """A body without an announced length."""
-    for part in parts:
-        yield part
-
-
-def code_of(response: httpx.Response) -> str:
-    return str(response.json()["error"]["code"])
-
-
-@pytest.fixture
-def hostile_texts() -> Iterator[list[str]]:
-    yield ["../../etc/passwd", "a\0b", "x" * 10_000, "\ud800", "<script>alert(1)</script>", "‮naïve 🧪", "'; DROP TABLE runs; --"]

@@ -165,7 +165,11 @@ def test_a_web_socket_is_closed():
 
 def test_addresses_in_answers_are_the_ones_that_the_operator_names(world):
     world.server = Server(
-        world.services, spool=world.spool, limits=world.limits, now=world.clock, public_url="https://ml.example/athanor/"
+        world.services,
+        spool=world.spool,
+        limits=world.limits,
+        now=world.clock,
+        public_url="https://ml.example/athanor/",
     )
     body = {"filename": "a.csv"}
     shared = world.call("POST", "/api/v1/automl/datasets/upload-url", json=body).json()["uploadUrl"]

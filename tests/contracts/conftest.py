@@ -87,7 +87,9 @@ class World:
         return Upload(**self._common(given | changes))
 
     def run(self, **changes) -> Run:
-        task = Task(target="price", positive=True, features=("a", "b"), types={"z": ColumnType.TEXT, "a": ColumnType.ID})
+        task = Task(
+            target="price", positive=True, features=("a", "b"), types={"z": ColumnType.TEXT, "a": ColumnType.ID}
+        )
         given = {"project_id": self.project.id, "name": "First", "description": None, "dataset_id": new_id()}
         given |= {"version_id": new_id(), "task": task, "plan": Plan(max_trials=3, excluded_families=("linear",))}
         return Run(**self._common(given | {"job_id": new_id(), "owner_id": self.user.id} | changes))
@@ -106,7 +108,9 @@ class World:
 
     def model_version(self, registered: RegisteredModel, **changes) -> ModelVersion:
         given = {"registered_id": registered.id, "number": 1, "model_id": new_id(), "run_id": new_id()}
-        return ModelVersion(**self._common(given | {"artifact": "models/a", "metric": "rmse", "score": 1e-300} | changes))
+        return ModelVersion(
+            **self._common(given | {"artifact": "models/a", "metric": "rmse", "score": 1e-300} | changes)
+        )
 
     def deployment(self, version: ModelVersion, **changes) -> Deployment:
         given = {"registered_id": version.registered_id, "version_id": version.id, "updated_at": self.now}

@@ -219,12 +219,17 @@ def test_nothing_is_kept_of_a_change_that_fails(records, world):
     job = world.job()
     with records.change(world.id) as tx:
         tx.jobs.add(job)
-    with pytest.raises(ZeroDivisionError), records.change(world.id) as tx:
-        tx.jobs.put(replace(job, error="half"))
-        tx.jobs.add(world.job())
-        tx.datasets.add(world.dataset())
-        tx.events.append(job.id, [(world.now, EventKind.LINE, {})])
-        _ = 1 / 0
+
+    def break_off():
+        with records.change(world.id) as tx:
+            tx.jobs.put(replace(job, error="half"))
+            tx.jobs.add(world.job())
+            tx.datasets.add(world.dataset())
+            tx.events.append(job.id, [(world.now, EventKind.LINE, {})])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        break_off()
     with records.look(world.id) as tx:
         assert tx.jobs.find().items == [job]
         assert tx.datasets.find().total == 0

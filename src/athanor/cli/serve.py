@@ -39,9 +39,9 @@ DataOption = Annotated[
 
 def settings_for(data: Path | None, *, host: str | None = None, port: int | None = None) -> Settings:
     """The settings of a data folder: what the command line says goes before environment and file."""
-    from athanor.settings import read_settings
+    from athanor.settings import load_settings
 
-    return read_settings(data_folder=data, host=host, port=port)
+    return load_settings(data_folder=data, host=host, port=port)
 
 
 def serve(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,6 +14,7 @@ from athanor.engine.budget import Budget
 from athanor.engine.checkpoint import CheckpointStore, FolderCheckpoints
 from athanor.engine.dataset import Dataset
 from athanor.engine.events import Finished, LeaderboardRow, Listener, Started, Warned, ignore
+from athanor.engine.model_files import copy_model, read_head
 from athanor.engine.plan import Plan
 from athanor.engine.pool import LocalPool, Pool
 from athanor.engine.predictor import Predictor
@@ -22,15 +24,28 @@ from athanor.engine.training_set import TrainingSet, make_training_set
 from athanor.errors import Unavailable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Result:
-    """What came of a run. `score` is the predictor's, out-of-fold; `reason` says why the run ended."""
+    """What came of a run: a model in `folder`, and how good it is out-of-fold.
+
+    reason  why the run ended
+    """
 
     leaderboard: tuple[LeaderboardRow, ...]
-    predictor: Predictor
+    folder: Path
     metric: str
     score: float
     reason: str
+    _keep: TemporaryDirectory[str] | None = field(default=None, repr=False)
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """The model, loaded when first asked for: that imports the learners, which a run leaves to its pool."""
+        return Predictor.load(self.folder, keep=self._keep)
+
+    def save(self, folder: Path) -> None:
+        """Write the model and the leaderboard into `folder`, which must be new or empty."""
+        copy_model(self.folder, folder)
 
 
 def learn(
@@ -64,15 +79,16 @@ def learn(
         folder = store.incumbent()
         if folder is None:
             raise Unavailable("The model that was saved is gone; did someone clean the folder of the run?")
-        predictor = Predictor.load(folder, keep=keep)
+        score = float(read_head(folder)["score"])
         elapsed_s = time.monotonic() - started
-        tell(Finished(reason=reason, metric=given.metric.name, score=predictor.score, elapsed_s=elapsed_s))
+        tell(Finished(reason=reason, metric=given.metric.name, score=score, elapsed_s=elapsed_s))
         return Result(
             leaderboard=race.leaderboard(),
-            predictor=predictor,
+            folder=folder,
             metric=given.metric.name,
-            score=predictor.score,
+            score=score,
             reason=reason,
+            _keep=keep,
         )
 
 

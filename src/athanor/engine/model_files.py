@@ -57,6 +57,17 @@ def write_head(folder: Path, head: Mapping[str, Any], files: Mapping[str, str]) 
     (folder / HEAD).write_text(json.dumps({"format": FORMAT, **head, "files": dict(sorted(files.items()))}, indent=1))
 
 
+def copy_model(source: Path, target: Path) -> None:
+    """The model in `source`, with the leaderboard beside it, in `target` too, which must be new or empty."""
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise InvalidInput(f"{target} exists and is not empty. Give a new folder.")
+    extra = [name for name in (HEAD, "leaderboard.json") if (source / name).exists()]
+    for name in (*read_head(source)["files"], *extra):
+        place = target / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, place)
+
+
 def check_name(name: str) -> None:
     """Raises InvalidInput unless `name` is a file below the model's folder, of a kind that cannot hold code."""
     path = Path(name)

@@ -131,8 +131,9 @@ class LocalPool:
     """
 
     def __init__(self, size: int | None = None, *, memory_limit: int | None = None) -> None:
-        """`size` None: one process per core. `memory_limit` in bytes counts this process and all below it; None: 80 % of
-        what is free now."""
+        """`size` None: one process per core. `memory_limit` counts bytes of this process and all below it; None: 80 % of
+        what is free now.
+        """
         self._size = size or memory.cores()
         self.memory_limit = memory_limit or int(0.8 * memory.available())
         self.peak_memory = 0
@@ -210,7 +211,8 @@ class LocalPool:
         if now - self._watched_at < WATCH_S:
             return []
         self._watched_at = now
-        used = {pid: memory.pss(pid) for pid in [os.getpid(), *memory.descendants(os.getpid())]}
+        ours = [os.getpid(), self._nursery_pid, *(process.pid for process in self._processes)]
+        used = {pid: memory.pss(pid) for pid in ours}
         total = sum(used.values())
         self.peak_memory = max(self.peak_memory, total)
         if total <= self.memory_limit:

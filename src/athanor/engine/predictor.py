@@ -24,7 +24,6 @@ from athanor.engine.problems import PROBLEMS
 from athanor.engine.rows import rows_to_dataset
 from athanor.engine.schema import Schema
 from athanor.engine.task import Label, Task
-from athanor.errors import InvalidInput
 
 CHUNK = 65_536  # rows predicted at a time, which bounds the memory of the matrices
 _LIBRARIES = ("athanor", "lightgbm", "numpy", "scikit-learn", "scipy")
@@ -86,12 +85,7 @@ class Predictor:
 
     def save(self, folder: Path) -> None:
         """Write the model into `folder`, which must be new or empty."""
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise InvalidInput(f"{folder} exists and is not empty. Give a new folder.")
-        for name in (*model_files.read_head(self.folder)["files"], model_files.HEAD):
-            place = folder / name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes((self.folder / name).read_bytes())
+        model_files.copy_model(self.folder, folder)
 
     @classmethod
     def load(cls, folder: Path, *, keep: TemporaryDirectory[str] | None = None) -> Predictor:

@@ -35,6 +35,7 @@ from athanor.errors import Impossible
 FIRST_ROUND = 0.35  # share of the time in which every entry has its first fold
 SLACK = 1.3  # a later fold may take this much longer than the first one did
 GRACE_S = 0.3  # for fits that were asked to return what they have
+FIRST_S = 1.5  # at least, for the very first one: without it there is no model at all
 TRIES = 3  # of a fold whose process was lost
 TOLD_S = 0.5  # progress is told twice a second
 
@@ -56,7 +57,7 @@ class Race:
     _incumbent: Weights | None = field(default=None, init=False)
     _on_disk: Weights | None = field(default=None, init=False)  # what an earlier attempt left
     _saved: tuple[Mapping[str, float], int] | None = field(default=None, init=False)  # shares and number of folds
-    _save_s: float = field(default=0.1, init=False)
+    _barrier_s: float = field(default=0.1, init=False)  # what the longest one took
     _has_news: bool = field(default=False, init=False)  # a fold was fitted since the last barrier
     _started: float = field(default_factory=time.monotonic, init=False)
     _told: float = field(default=0.0, init=False)
@@ -70,17 +71,19 @@ class Race:
     def run(self) -> str:
         """Fit until the schedule or the time ends; in words which. Raises Impossible where no model came of it."""
         self._restore()
-        runners = list(self._standings.entries.values())
+        runners: Sequence[Entry] = list(self._standings.entries.values())
         for fold in range(self.given.n_folds):
             self._round(fold, runners)
-            runners = [entry for entry in runners if (entry.trial, fold) in self._standings.records]
+            runners = [entry for entry in runners if self._is_sound(entry.trial)]
+            is_over = self._fits_left_s() <= 0
+            if not is_over:
+                runners = self._survivors(runners, rounds_left=self.given.n_folds - fold - 1)
             if self._has_news or not self.clock.is_timed:
-                self._barrier(fold + 1)
-            if not runners or self._fits_left_s() <= 0:
+                self._barrier(fold + 1, runners)
+            if is_over or not runners:
                 break
-            runners = self._survivors(runners, rounds_left=self.given.n_folds - fold - 1)
         if self._incumbent is None:  # nothing new could be fitted: what an earlier attempt finished decides
-            self._barrier(None)
+            self._barrier(None, runners)
         if self._incumbent is None:
             raise Impossible(self._why_nothing())
         self._tell_progress("finished", fraction=1.0)
@@ -138,7 +141,7 @@ class Race:
     def _call_in(self, under_way: int) -> list[Outcome]:
         """Ask the fits under way for what they have; end those that do not answer."""
         self.pool.hurry()
-        patience_s = GRACE_S if self._standings.records else max(self.clock.left_s() - GRACE_S, GRACE_S)
+        patience_s = GRACE_S if self._standings.records else max(self.clock.left_s() - GRACE_S, FIRST_S)
         until = time.monotonic() + patience_s
         outcomes: list[Outcome] = []
         while len(outcomes) < under_way and time.monotonic() < until:
@@ -190,7 +193,7 @@ class Race:
             score = float("nan") if row.score is None else row.score
             self.tell(TrialFinished(trial=row.trial, family=row.family, label=row.name, score=score, fit_s=row.fit_s))
         if self._saved is None:
-            self._barrier(None)  # whatever it is worth: from now on there is a model
+            self._save_first(self._standings.entries[record.trial])
 
     def _restore(self) -> None:
         """Take up what an earlier attempt finished."""
@@ -208,13 +211,18 @@ class Race:
             self._on_disk = Weights(shares=shares, utility=self._standings.utility(shares, n_folds))
             self._saved = (shares, sum(len(member["folds"]) for member in members))
 
+    def _is_sound(self, trial: str) -> bool:
+        return trial not in self._failed and self._standings.n_finished(trial) > 0
+
     def _survivors(self, runners: Sequence[Entry], *, rounds_left: int) -> list[Entry]:
+        """Who goes on. Members of the model on disk do: a model whose members stop can never be compared again."""
+        members = {trial for weights in self._rivals() for trial in weights.shares}
         utilities = {
             entry.trial: self._standings.utility({entry.trial: 1.0}, self._standings.n_finished(entry.trial))
             for entry in runners
         }
         kept = survivors(
-            sorted(runners, key=lambda entry: (-utilities[entry.trial], entry.trial)),
+            sorted(runners, key=lambda entry: (entry.trial not in members, -utilities[entry.trial], entry.trial)),
             {entry.trial: self._standings.fold_s(entry.trial) for entry in runners},
             rounds_left=rounds_left,
             left_s=self._fits_left_s() if self.clock.is_timed else None,
@@ -224,32 +232,44 @@ class Race:
 
     # --- the incumbent ------------------------------------------------------------------------------------------------
 
-    def _barrier(self, cap: int | None) -> None:
-        """Weigh the trials anew by their first `cap` folds; save the model where it is better, or has more folds.
+    def _barrier(self, cap: int | None, runners: Sequence[Entry]) -> None:
+        """Weigh the runners anew by their first `cap` folds; save the model where it is better, or has more folds.
 
         The incumbent stays where it is better than the newcomer on the rows that both did not see.
         """
-        selection = Budget(self.clock.deadline - self._save_s - GRACE_S)
-        chosen = self._standings.weigh(cap=cap, ensemble=self.plan.ensemble, seed=self.plan.seed, clock=selection)
+        started = time.monotonic()
+        chosen = self._standings.weigh(
+            [entry.trial for entry in runners],
+            cap=cap,
+            ensemble=self.plan.ensemble,
+            seed=self.plan.seed,
+            clock=Budget(self.clock.deadline - self._barrier_s - GRACE_S),
+        )
         if chosen is None:
             return
-        rivals = [self._incumbent, self._on_disk if self._has_news else None]
-        for rival in (rival for rival in rivals if rival is not None and rival.shares != chosen.shares):
+        for rival in self._rivals():
             n_folds = self._standings.n_common({**rival.shares, **chosen.shares}, cap=cap)
             if self._standings.utility(chosen.shares, n_folds) < self._standings.utility(rival.shares, n_folds):
                 chosen = rival
         self._incumbent = chosen
         n_folds = sum(self._standings.n_finished(trial) for trial in chosen.shares)
         if self._saved is None or (self._has_news and self._saved != (chosen.shares, n_folds)):
-            self._save(chosen)
-            self._saved = (chosen.shares, n_folds)
+            self._save(chosen, n_folds)
         if self._has_news:
             self._on_disk = None
         self._has_news = False
         self.tell(LeaderboardChanged(rows=self.leaderboard()))
+        self._barrier_s = max(self._barrier_s, time.monotonic() - started)
 
-    def _save(self, chosen: Weights) -> None:
-        started = time.monotonic()
+    def _save_first(self, entry: Entry) -> None:
+        """From now on there is a model, whatever it is worth. It is no rival: which fold ends first is chance."""
+        self._save(Weights(shares={entry.trial: 1.0}, utility=float("-inf")), 1)
+
+    def _rivals(self) -> list[Weights]:
+        """Models that a newcomer must not be worse than."""
+        return [weights for weights in (self._incumbent, self._on_disk) if weights is not None]
+
+    def _save(self, chosen: Weights, n_folds: int) -> None:
         score = self._standings.score(chosen.shares, self._standings.n_common(chosen.shares))
         records = [record for record in self._standings.records.values() if record.trial in chosen.shares]
         with self.checkpoints.new_incumbent() as folder:
@@ -263,8 +283,8 @@ class Race:
                 shares=chosen.shares,
                 records=records,
             )
-            write_leaderboard(folder, self.leaderboard())
-        self._save_s = time.monotonic() - started
+            write_leaderboard(folder, self._standings.leaderboard(chosen))
+        self._saved = (chosen.shares, n_folds)
         elapsed_s = time.monotonic() - self._started
         self.tell(IncumbentChanged(score=score, members=len(chosen.shares), elapsed_s=elapsed_s))
 
@@ -273,7 +293,7 @@ class Race:
     def _fits_left_s(self) -> float:
         """Seconds until fits must be back: selecting, saving and ending have their share."""
         limit_s = self.plan.time_limit_s or 0.0
-        return self.clock.left_s() - max(0.4, 0.015 * limit_s) - GRACE_S - 2 * self._save_s
+        return self.clock.left_s() - max(0.4, 0.015 * limit_s) - GRACE_S - 1.5 * self._barrier_s
 
     def _tell_fold(self, record: FoldRecord, *, restored: bool) -> None:
         self.tell(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,9 +55,11 @@ class Standings:
         """The same as the metric spells it; NaN where it is undefined on these rows."""
         return self.given.metric.score(self._truth(n_folds), self._blended(shares, n_folds))
 
-    def weigh(self, *, cap: int | None, ensemble: bool, seed: int, clock: Clock) -> Weights | None:
-        """The best blend (or single trial) on rows that are common to as many trials and folds as can be had."""
-        finished = {trial: self.n_finished(trial, cap=cap) for trial in self.entries}
+    def weigh(
+        self, trials: Iterable[str], *, cap: int | None, ensemble: bool, seed: int, clock: Clock
+    ) -> Weights | None:
+        """The best blend (or single one) of trials, on rows that are common to as many of them and folds as can be."""
+        finished = {trial: self.n_finished(trial, cap=cap) for trial in trials}
         finished = {trial: folds for trial, folds in finished.items() if folds}
         if not finished:
             return None

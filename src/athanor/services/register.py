@@ -63,17 +63,19 @@ class Register:
         if sort not in SORTS:
             known = ", ".join(sorted(SORTS))
             raise InvalidInput(f"Models cannot be sorted by {sort!r}. Known: {known}.", field="sort")
-        where: dict[str, object] = {} if source is None else {"source": source}
+        where = None if source is None else {"source": source}
         wanted = (search, ("name", "description")) if search else None
         with self._records.look(actor.organization_id) as transaction:
-            if is_deployed is not None:
-                active = _deployed(transaction)
-                everyone = {model.id for model in transaction.registered.find().items}
-                where["id"] = tuple(active if is_deployed else everyone - active)
-            page = transaction.registered.find(
-                where, search=wanted, sort=sort, descending=descending, limit=limit, offset=offset
-            )
-            return Page(tuple(registered_view(transaction, model) for model in page.items), page.total)
+            if is_deployed is None:
+                page = transaction.registered.find(
+                    where, search=wanted, sort=sort, descending=descending, limit=limit, offset=offset
+                )
+                return Page(tuple(registered_view(transaction, model) for model in page.items), page.total)
+            active = _deployed(transaction)
+            models = transaction.registered.find(where, search=wanted, sort=sort, descending=descending).items
+            found = [model for model in models if (model.id in active) == is_deployed]
+            end = None if limit is None else offset + limit
+            return Page(tuple(registered_view(transaction, model) for model in found[offset:end]), len(found))
 
     def get(self, actor: Actor, registered_id: UUID) -> RegisteredView:
         actor.need(Scope.MODELS_READ)

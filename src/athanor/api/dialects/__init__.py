@@ -16,7 +16,9 @@ from athanor.registry import Registry
 from athanor.services import Services
 
 Now = Callable[[], datetime]
-FAULT = "Something went wrong on the server. Its log tells more under this request's id."  # all that a fault of ours says
+FAULT = (
+    "Something went wrong on the server. Its log tells more under this request's id."  # all that a fault of ours says
+)
 
 
 class Dialect(Protocol):

@@ -21,6 +21,7 @@ from athanor.errors import Conflict, InvalidInput, NotFound, TooLarge, Unavailab
 
 _BLOCK = 1 << 20  # bytes read at once
 _ABANDONED_S = 3600  # a temporary that nobody wrote to for an hour
+_TRIES = 100  # to write into a folder that others keep emptying
 _TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 
@@ -37,6 +38,7 @@ class LocalBlobs:
         self._temporary = folder / ".tmp"
         with _store_errors():
             self._temporary.mkdir(parents=True, exist_ok=True)
+            _sync(folder.parent)
             self._sweep()
 
     def put(self, key: str, source: BinaryIO | Iterable[bytes], *, limit: int | None = None) -> Blob:
@@ -115,44 +117,48 @@ class LocalBlobs:
                 path.rename(temporary)  # a folder goes in one step, and is emptied where nobody sees it
             except (FileNotFoundError, NotADirectoryError):
                 return
-            _sync(path.parent)
+            self._drop_empty(path.parent)
+            self._sync_up(path.parent)
             if temporary.is_dir():
                 shutil.rmtree(temporary)
             else:
                 temporary.unlink()
-            self._drop_empty(path.parent)
 
     def _new_temporary(self) -> Path:
         return self._temporary / f"{_this_writer()}-{uuid4().hex}"
 
     def _give_key(self, temporary: Path, path: Path) -> None:
         """The last step: `path` is what was written, or an OSError comes and nothing is there."""
-        while True:
-            self._make_folder(path.parent)
+        for tries_left in reversed(range(_TRIES)):
             try:
+                path.parent.mkdir(parents=True, exist_ok=True)
                 if temporary.is_dir():
                     temporary.rename(path)  # refused where a file or a filled folder stands
                 else:
                     _link(temporary, path)
-            except FileNotFoundError:
-                if path.parent.is_dir():
-                    raise  # the temporary is gone; otherwise `_drop_empty` took the folder, and it is made again
-            else:
                 break
-        _sync(path.parent)
+            except (FileNotFoundError, FileExistsError):
+                # Someone who deletes may have taken the emptied folder away in the middle of this.
+                if path.exists() or path.parent.is_file() or not temporary.exists() or not tries_left:
+                    raise
+        self._sync_up(path.parent)
 
-    def _make_folder(self, folder: Path) -> None:
-        """The folder, so that it is still there after a crash."""
-        missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
-        for parent in reversed(missing):
-            parent.mkdir(exist_ok=True)
-            _sync(parent.parent)
+    def _sync_up(self, folder: Path) -> None:
+        """The folder's names and its own name, up to the store: another writer may have made it and not synced yet."""
+        while True:
+            with suppress(FileNotFoundError):  # deleted meanwhile, which whoever deleted it syncs
+                _sync(folder)
+            if folder == self._folder:
+                return
+            folder = folder.parent
 
     def _drop_empty(self, folder: Path) -> None:
         while folder != self._folder:
             try:
                 folder.rmdir()
-            except OSError:  # not empty, or gone
+            except FileNotFoundError:
+                pass
+            except OSError:  # not empty
                 return
             folder = folder.parent
 

@@ -49,7 +49,7 @@ class MemoryBlobs:
         return io.BytesIO(content)
 
     def local(self, key: str) -> Path:
-        keys = list(self.keys(key))
+        keys = list(self.keys(check_key(key)))
         if not keys:
             raise NotFound(f"No blob {key!r}, and none below it.")
         for one in keys:
@@ -66,7 +66,7 @@ class MemoryBlobs:
         )
 
     def delete(self, key: str) -> None:
-        for one in list(self.keys(key)):
+        for one in list(self.keys(check_key(key))):
             self._blobs.pop(one, None)
             (self._folder / one).unlink(missing_ok=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,7 +20,7 @@ def in_our_words(what: str = "The records") -> Iterator[None]:
     try:
         yield
     except exc.IntegrityError as error:
-        raise Conflict(f"{what} cannot be changed like this: {_first_line(error)}.") from error
+        raise Conflict(f"{what} cannot be stored or removed: {_reason(error)}.") from error
     except exc.DataError as error:
         raise InvalidInput(f"{what} cannot hold this: {_first_line(error)}.") from error
     except exc.ProgrammingError as error:
@@ -33,6 +34,18 @@ def in_our_words(what: str = "The records") -> Iterator[None]:
             f"{what} cannot be reached now: {_first_line(error)}. Try again; if it stays, see whether the disk is "
             "full, and whether the database is up."
         ) from error
+
+
+def _reason(error: exc.IntegrityError) -> str:
+    """Which rule does not hold, as SQLite (first) or PostgreSQL (second) names it."""
+    said = str(error.orig)
+    taken = re.search(r"UNIQUE constraint failed: (.+)", said) or re.search(r"Key \((.+?)\)=.* already exists", said)
+    if taken:
+        names = [name.strip().rpartition(".")[2] for name in taken[1].split(",")]
+        return f"there is one with the same {' and '.join(names)} already"
+    if "foreign key" in said.lower():
+        return "it belongs to something that is not there, or something still belongs to it"
+    return _first_line(error)
 
 
 def _not_set_up(error: exc.DBAPIError) -> Unavailable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
@@ -73,14 +73,11 @@ def _check_foreign_keys(connection: Connection) -> None:
 
 def _use_write_ahead_log(engine: Engine) -> None:
     """So that looking goes on beside changing. The file remembers it; it cannot be said inside a transaction."""
-    connection = engine.raw_connection()
     try:
-        cursor = connection.cursor()
-        mode = cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        with closing(engine.raw_connection()) as connection:
+            mode = connection.cursor().execute("PRAGMA journal_mode = WAL").fetchone()[0]
     except engine.dialect.loaded_dbapi.Error as error:
         raise Unavailable(f"The database file {engine.url.database} cannot be opened: {error}.") from error
-    finally:
-        connection.close()
     if mode != "wal":
         raise Unavailable(
             f"The database file {engine.url.database} cannot use a write-ahead log (it uses {mode!r}). "

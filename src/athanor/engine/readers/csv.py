@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from athanor.engine import cells
 from athanor.engine.inference import infer
 from athanor.engine.readers import ReaderOptions, Table
 from athanor.engine.readers.content import as_utf8, marked
-from athanor.engine.readers.layout import Layout, find_layout
+from athanor.engine.readers.layout import DELIMITERS, NONE_FOUND, Layout, find_layout
 from athanor.engine.readers.records import Record, records
-from athanor.engine.readers.scan import scan
+from athanor.engine.readers.scan import Scan, scan
 from athanor.engine.readers.texts import Stored, has_decimal_commas, store, store_as
 from athanor.engine.schema import Schema, Storage
 from athanor.errors import InvalidInput
@@ -40,15 +41,15 @@ class Csv:
         layout = find_layout(
             _sample(text), delimiter=options.delimiter, quote=options.quote, has_header=options.has_header
         )
-        fields, blank_lines = _fields(text, layout)
-        if blank_lines:
-            warnings += (f"{blank_lines} blank lines between the rows were skipped.",)
+        if layout.delimiter == NONE_FOUND and any(delimiter.encode() in text[:_SAMPLE] for delimiter in DELIMITERS):
+            warnings += ("No delimiter fits all lines, so each line is one value; say which `delimiter` the file has.",)
+        fields, noted = _fields(text, layout)
         fields, named = _named(fields, layout)
         # Each column of text is let go as soon as it is stored: together they are the most that a reading holds.
         stored = [_stored(fields.drop_in_place(name), layout, schema) for name in fields.columns]
         frame = pl.DataFrame([column.values for column in stored])
-        noted = tuple(warning for column in stored for warning in column.warnings)
-        return Table(frame, infer(frame, schema), self.format, warnings + named + noted)
+        changed = tuple(warning for column in stored for warning in column.warnings)
+        return Table(frame, infer(frame, schema), self.format, warnings + noted + named + changed)
 
 
 CSV = Csv()
@@ -72,12 +73,12 @@ def _stored(column: pl.Series, layout: Layout, schema: Schema | None) -> Stored:
     return store(column) if wanted is None else store_as(column, wanted)
 
 
-def _fields(text: bytes, layout: Layout) -> tuple[pl.DataFrame, int]:
-    """All records as columns of text (a header still among them), and how many blank lines were left out between."""
+def _fields(text: bytes, layout: Layout) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """All records as columns of text, a header still among them, and what was skipped or guessed."""
     found = scan(text, layout.delimiter, layout.quote)
     if not found.is_tidy:
         return _split(text, layout)
-    blank = _skipped(found.blank, is_single=bool((found.widths == 1).all()))
+    blank = _skipped(found, text)
     kept = np.flatnonzero(~blank)
     width = int(found.widths[kept[0]])
     ragged = kept[found.widths[kept] != width]
@@ -100,31 +101,52 @@ def _fields(text: bytes, layout: Layout) -> tuple[pl.DataFrame, int]:
         return _split(text, layout)
     if blank.any():
         frame = frame.filter(pl.Series(~blank))
-    return frame, int(blank[: kept[-1]].sum())
+    return frame, _skipped_lines(int(blank[: kept[-1]].sum()))
 
 
-def _skipped(blank: np.ndarray, *, is_single: bool) -> np.ndarray:
-    """Which blank lines hold no row. In a file of one column a blank line is a missing value, but for the last ones."""
-    if not is_single or not blank.any():
+def _skipped(found: Scan, text: bytes) -> NDArray[np.bool_]:
+    """Which records are blank lines that hold no row.
+
+    In a file of one column a blank line is a missing value, but for the last ones.
+    """
+    narrow = found.widths == 1
+    if not narrow.any():
+        return narrow
+    blank = found.starts == found.ends
+    if narrow.all():
+        last = int(np.flatnonzero(~blank)[-1])
+        blank[:last] = False
         return blank
-    last = np.flatnonzero(~blank)
-    skipped = np.zeros(len(blank), np.bool_)
-    skipped[int(last[-1]) + 1 :] = True
-    return skipped
+    for row in np.flatnonzero(narrow & ~blank):
+        blank[row] = not text[found.starts[row] : found.ends[row]].strip()
+    return blank
 
 
-def _split(text: bytes, layout: Layout) -> tuple[pl.DataFrame, int]:
+def _skipped_lines(n_blank: int) -> tuple[str, ...]:
+    return (f"Blank lines between the rows were skipped: {n_blank:,}.",) if n_blank else ()
+
+
+def _split(text: bytes, layout: Layout) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """The fields of a file with stray, escaped or unclosed quotes, by the first way of reading that fits all rows."""
     whole = text.decode()
     complaint: InvalidInput | None = None
-    for quote, escape in ((layout.quote, ""), (layout.quote, "\\"), ("", "")):
-        found = [record for record in records(whole, layout.delimiter, quote, escape) if record.fields != [""]]
+    for quote, escape, warning in (
+        (layout.quote, "", ""),
+        (layout.quote, "\\", f"A backslash before a quote ({layout.quote}) was read as making it a letter."),
+        ("", "", f"Quotes ({layout.quote}) do not come in pairs, so they were read as letters."),
+    ):
+        found = list(records(whole, layout.delimiter, quote, escape))
+        while found[-1].is_blank:
+            found.pop()
+        is_single = all(len(record.fields) == 1 for record in found)
+        kept = found if is_single else [record for record in found if not record.is_blank]
         try:
-            return _columns(found, layout), 0
+            frame = _columns(kept, layout)
         except InvalidInput as error:
             complaint = complaint or error
-    assert complaint is not None  # noqa: S101 - each way returned or complained
-    raise complaint
+        else:
+            return frame, ((warning,) if warning else ()) + _skipped_lines(len(found) - len(kept))
+    raise complaint or InvalidInput("The file holds no rows.")
 
 
 def _columns(found: list[Record], layout: Layout) -> pl.DataFrame:

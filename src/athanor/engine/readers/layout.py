@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 
 from athanor.engine import cells
 from athanor.engine.readers.records import records
 
 DELIMITERS = (",", ";", "\t", "|")
-_NONE_FOUND = "\x1f"  # the unit separator: in no file that people send, so each line is one field
+NONE_FOUND = "\x1f"  # the unit separator: in no file that people send, so each line is one field
 _ROWS = 500  # records that vote
+_MANY = 10
 _USUAL_SHARE = 0.9  # records that have one number of fields, in a file that its delimiter fits
 
 
@@ -39,26 +41,19 @@ def find_layout(
 
 
 def _rows(sample: str, delimiter: str, quote: str) -> list[list[str]]:
-    found = (record.fields for record in records(sample, delimiter, quote))
-    return list(islice((fields for fields in found if fields != [""]), _ROWS))
+    found = (record.fields for record in records(sample, delimiter, quote) if not record.is_blank)
+    return list(islice(found, _ROWS))
 
 
-def _find_quote(sample: str, delimiters: tuple[str, ...]) -> str:
-    """The single quote where fields begin and end with it and none does with the double one; else the double one."""
-
-    def enclosing(quote: str) -> int:
-        lines = sample.split("\n")[:_ROWS]
-        return sum(
-            len(field) > 1 and field[0] == quote == field[-1]
-            for line in lines
-            for field in max((line.strip().split(delimiter) for delimiter in delimiters), key=len)
-        )
-
-    return "'" if enclosing("'") > 2 and '"' not in sample else '"'
+def _find_quote(sample: str, delimiters: Sequence[str]) -> str:
+    """The single quote where fields begin and end with it and no double one stands anywhere; else the double one."""
+    edges = re.escape("".join(delimiters))
+    enclosed = re.compile(rf"(?:^|[{edges}])'[^'\n]*'(?=[{edges}\r]|$)", re.MULTILINE)
+    return "'" if '"' not in sample and len(enclosed.findall(sample)) > 1 else '"'
 
 
 def _find_delimiter(sample: str, quote: str) -> str:
-    best, best_score = _NONE_FOUND, (0.0, 0.0, 0.0)
+    best, best_score = NONE_FOUND, (0.0, 0.0, 0.0)
     for delimiter in DELIMITERS:
         rows = _rows(sample, delimiter, quote)
         if not rows:
@@ -67,9 +62,11 @@ def _find_delimiter(sample: str, quote: str) -> str:
         if width == 1:
             continue
         share = votes / len(rows)
-        # A first record of another width speaks against: it is the header, and the delimiter an accident in the rows.
         fits = share >= _USUAL_SHARE and len(rows[0]) == width
-        if not fits and (share < 0.5 or len(rows[0]) == 1):
+        # A first line without the delimiter is the name of a single column, and the delimiter a letter in the rows;
+        # unless the rows are many and all alike: then a title stands above them, and the reading will say so.
+        is_title = len(rows[0]) == 1 and share >= _USUAL_SHARE and len(rows) >= _MANY
+        if not fits and not is_title and (share < 0.5 or len(rows[0]) == 1):
             continue
         plain = sum(_is_value(cell) for row in rows[1:] for cell in row) / max(1, sum(map(len, rows[1:])))
         score = (2.0 if fits else share, round(plain, 1), float(width))
@@ -84,6 +81,8 @@ def _find_header(rows: list[list[str]]) -> bool:
     names = [cell.strip(cells.BLANKS) for cell in first]
     if not below:
         return not any(_is_value(name) for name in names)
+    if _are_years(names):
+        return True
     votes = 0
     for position, name in enumerate(names):
         column = [row[position].strip(cells.BLANKS) for row in below if position < len(row)]
@@ -97,6 +96,14 @@ def _find_header(rows: list[list[str]]) -> bool:
     if votes == 0:
         return all(names) and len(set(names)) == len(names) and not all(_is_value(name) for name in names)
     return votes > 0
+
+
+def _are_years(names: list[str]) -> bool:
+    """Whether the names are years one after the other, beside others that are no values: a header all the same."""
+    years = [int(name) for name in names if re.fullmatch("(?:19|20)[0-9]{2}", name)]
+    others = [name for name in names if not re.fullmatch("(?:19|20)[0-9]{2}", name)]
+    rising = all(after - before == 1 for before, after in pairwise(years))
+    return len(years) > 1 and rising and bool(others) and not any(_is_value(name) for name in others)
 
 
 def _is_value(cell: str) -> bool:

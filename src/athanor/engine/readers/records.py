@@ -8,15 +8,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record and the line it begins on. `is_open`: a quote was still open where the text ended."""
+    """One record and the line it begins on.
+
+    `is_blank`: nothing but blanks stood on the line; `is_open`: a quote was still open where the text ended.
+    """
 
     line: int  # from 1
     fields: list[str]
+    is_blank: bool = False
     is_open: bool = False
 
 
 def records(text: str, delimiter: str, quote: str, escape: str = "") -> Iterator[Record]:
-    """The records of `text`, blank lines included (as one empty field).
+    """The records of `text`, blank lines among them.
 
     A quote opens a field only at its beginning, blanks aside, and closes it only before a delimiter or the line's
     end; any other is a letter like the rest. `quote` "" means that there are none; `escape` stands before a quote
@@ -27,11 +31,12 @@ def records(text: str, delimiter: str, quote: str, escape: str = "") -> Iterator
         end = text.find("\n", at)
         end = length if end < 0 else end
         if not quote or text.find(quote, at, end) < 0:
-            yield Record(line, text[at:end].removesuffix("\r").split(delimiter))
+            fields = text[at:end].removesuffix("\r").split(delimiter)
+            yield Record(line, fields, is_blank=len(fields) == 1 and not fields[0].strip())
             at, line = end + 1, line + 1
             continue
         fields, stop, is_open = _quoted_record(text, at, delimiter, quote, escape)
-        yield Record(line, fields, is_open)
+        yield Record(line, fields, is_open=is_open)
         line += text.count("\n", at, stop + 1)
         at = stop + 1
 

@@ -25,12 +25,6 @@ class Scan:
     widths: NDArray[np.int64]
     is_tidy: bool
 
-    @property
-    def blank(self) -> NDArray[np.bool_]:
-        """Which records are lines with nothing on them."""
-        blank: NDArray[np.bool_] = self.starts == self.ends
-        return blank
-
 
 def scan(content: bytes, delimiter: str, quote: str) -> Scan:
     """Find the records of UTF-8 `content`. Where quotes are not tidy the counts mean nothing."""

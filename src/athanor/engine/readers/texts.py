@@ -134,10 +134,12 @@ def _if_numbers(trimmed: pl.Series) -> Stored | None:
     if n_missing == len(read) or not _only_missing(trimmed, read) or trimmed.str.contains("^[+-]?0[0-9]").any():
         return None
     integers = trimmed.cast(pl.Int64, strict=False)
-    is_beyond = bool((numbers.values.abs() > cells.LARGEST_INTEGER).any())
     if integers.null_count() == n_missing:
-        return None if is_beyond else Stored(integers, Storage.INTEGER, numbers.warnings)
-    if is_beyond and trimmed.filter(numbers.values.is_not_null()).str.contains("^[+-]?[0-9]+$").all():
+        is_exact = integers.is_between(-cells.LARGEST_INTEGER, cells.LARGEST_INTEGER).all()
+        return Stored(integers, Storage.INTEGER, numbers.warnings) if is_exact else None
+    if (numbers.values.abs() > cells.LARGEST_INTEGER).any() and trimmed.filter(
+        numbers.values.is_not_null()
+    ).str.contains("^[+-]?[0-9]+$").all():
         return None
     return numbers
 

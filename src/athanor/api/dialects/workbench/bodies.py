@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 MAX_NAME, MAX_DESCRIPTION, MAX_TEXT = 200, 4000, 4096
@@ -34,7 +34,16 @@ class Body(BaseModel):
 # what comes
 
 
-class Hardware(Body):
+class Asked(Body):
+    """A body that comes. A field that is null is a field that is not there."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, given: Any) -> Any:
+        return {name: value for name, value in given.items() if value is not None} if isinstance(given, dict) else given
+
+
+class Hardware(Asked):
     """Hardware as an object. `cpu_count` caps the cores of the training; the rest is shown again, no more."""
 
     cpu_count: Annotated[int, Field(ge=1, le=4096)] | None = Field(default=None, alias="cpu_count")
@@ -43,7 +52,7 @@ class Hardware(Body):
     gpu_count: Annotated[int, Field(ge=0)] | None = Field(default=None, alias="gpu_count")
 
 
-class Advanced(Body):
+class Advanced(Asked):
     """Advanced options. Unknown ones do nothing, and the answer says so."""
 
     model_config = ConfigDict(extra="allow")
@@ -69,7 +78,7 @@ PredictorType = Literal[
 Preset = Literal["best_quality", "high_quality", "good_quality", "medium_quality", "optimize_for_deployment"]
 
 
-class StartJob(Body):
+class StartJob(Asked):
     """What to learn, from which dataset, and how hard to try."""
 
     name: Name
@@ -93,31 +102,31 @@ class StartJob(Body):
     advanced: Advanced | None = None
 
 
-class DeployJob(Body):
+class DeployJob(Asked):
     """Nothing is needed; `registryName` names the registered model."""
 
     registry_name: Name | None = None
 
 
-class OpenUpload(Body):
+class OpenUpload(Asked):
     filename: Name
     content_type: Description | None = None
 
 
-class ImportDataset(Body):
+class ImportDataset(Asked):
     datasource_id: Text
     object_key: Text
     bucket: Text | None = None
     filename: Text | None = None
 
 
-class CreateKey(Body):
+class CreateKey(Asked):
     name: Name
     scopes: list[Text] = Field(min_length=1, max_length=50)
     expires_in_days: Annotated[int, Field(ge=1, le=3650)] | None = None
 
 
-class UpdateModel(Body):
+class UpdateModel(Asked):
     name: Name | None = None
     description: Description | None = None
     tags: list[Name] | None = Field(default=None, max_length=50)
@@ -126,7 +135,7 @@ class UpdateModel(Body):
 Row = dict[str, Any]
 
 
-class PredictRows(Body):
+class PredictRows(Asked):
     """One row, or some, as objects of column: value. A column that is not there is a missing value."""
 
     input_data: Row | Annotated[list[Row], Field(min_length=1, max_length=MAX_ROWS)] = Field(

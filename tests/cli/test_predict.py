@@ -1,0 +1,90 @@
+"""`athanor predict` and `athanor leaderboard`: what a model that was trained is good for."""
+
+import csv
+import io
+
+import polars as pl
+import pytest
+
+
+def test_without_out_the_answers_are_csv_on_standard_output_in_the_order_of_the_rows(classifier, athanor):
+    ended = athanor("predict", classifier.model, classifier.file)
+    rows = list(csv.DictReader(io.StringIO(ended.out)))
+    truth = [row["dear"] for row in csv.DictReader(classifier.file.open())]
+    assert ended.status == 0
+    assert set(rows[0]) == {"prediction"}
+    assert len(rows) == len(truth)
+    assert sum(row["prediction"] == said for row, said in zip(rows, truth, strict=True)) > 0.8 * len(truth)
+
+
+def test_with_proba_there_is_one_column_per_class_and_they_sum_to_1(classifier, athanor, tmp_path):
+    out = tmp_path / "answers.parquet"
+    ended = athanor("predict", classifier.model, classifier.file, "--proba", "--out", out)
+    frame = pl.read_parquet(out)
+    assert ended.status == 0
+    assert ended.out == ""
+    assert frame.columns == ["prediction", "proba_no", "proba_yes"]
+    assert (frame["proba_no"] + frame["proba_yes"] - 1).abs().max() < 1e-9
+    likelier = pl.select(pl.when(frame["proba_yes"] >= 0.5).then(pl.lit("yes")).otherwise(pl.lit("no"))).to_series()
+    assert (likelier == frame["prediction"]).all()
+
+
+def test_csv_and_parquet_hold_the_same_answers(regressor, athanor, tmp_path):
+    for name in ("answers.csv", "answers.parquet"):
+        assert athanor("predict", regressor.model, regressor.file, "--out", tmp_path / name).status == 0
+    assert pl.read_csv(tmp_path / "answers.csv").equals(pl.read_parquet(tmp_path / "answers.parquet"))
+
+
+def test_rows_may_lack_the_target_and_other_columns_are_ignored(classifier, athanor, tmp_path):
+    new = tmp_path / "new.csv"
+    new.write_text("note,town,size,garden\nnice,Bonn,140,true\nsmall,Kiel,21,false\nodd,Atlantis,,\n")
+    ended = athanor("predict", classifier.model, new)
+    assert ended.status == 0, ended.err
+    assert ended.out.splitlines()[:3] == ["prediction", "yes", "no"]
+    assert len(ended.out.splitlines()) == 4
+
+
+def test_a_cell_of_the_wrong_kind_is_told_by_row_and_column(classifier, athanor, tmp_path):
+    new = tmp_path / "new.csv"
+    new.write_text("size,town,garden\n30,Ulm,true\nhuge,Bonn,true\n")
+    ended = athanor("predict", classifier.model, new)
+    assert ended.status == 2
+    assert "'size'" in ended.err
+    assert "row 2" in ended.err.lower()
+
+
+@pytest.mark.parametrize("name", ["answers", "answers.xlsx", "answers.csv.zip"])
+def test_an_ending_that_names_no_format_is_refused_before_anything_is_read(name, classifier, athanor, tmp_path):
+    ended = athanor("predict", classifier.model, classifier.file, "--out", tmp_path / name)
+    assert ended.status == 2
+    assert "neither .csv nor .parquet" in ended.err
+
+
+def test_a_model_of_numbers_has_no_probabilities(regressor, athanor):
+    ended = athanor("predict", regressor.model, regressor.file, "--proba")
+    assert ended.status == 2
+    assert "no classes" in ended.err
+
+
+def test_a_folder_without_a_model_is_told_so(flats, athanor):
+    ended = athanor("predict", flats.parent, flats)
+    assert ended.status == 2
+    assert "no model" in ended.err
+
+
+def test_a_file_is_never_there_in_part(classifier, athanor, tmp_path):
+    out = tmp_path / "there" / "answers.csv"
+    ended = athanor("predict", classifier.model, classifier.file, "--out", out)
+    assert ended.status == 1
+    assert "Traceback" not in ended.err
+    out.parent.mkdir()
+    assert athanor("predict", classifier.model, classifier.file, "--out", out).status == 0
+    assert [path.name for path in out.parent.iterdir()] == ["answers.csv"]
+
+
+def test_the_leaderboard_lists_trials_best_first(classifier, athanor):
+    ended = athanor("leaderboard", classifier.model)
+    head, *lines = ended.out.splitlines()
+    assert ended.status == 0
+    assert head.split()[:4] == ["rank", "model", "family", "score"]
+    assert [line.split()[0] for line in lines][:2] == ["1", "2"]

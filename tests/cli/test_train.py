@@ -1,0 +1,137 @@
+"""`athanor train`: a file becomes a model, and Ctrl-C is no loss."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.timeout(150)
+
+
+def test_training_prints_the_score_where_the_model_is_and_the_next_command(classifier):
+    assert classifier.ended.status == 0, classifier.ended.err
+    lines = classifier.ended.out.splitlines()
+    assert re.match(r"binary: roc_auc 0\.\d+", lines[0])
+    assert f"Model: {classifier.model}" in classifier.ended.out
+    assert lines[-1].startswith(f"Next: athanor predict {classifier.model}")
+
+
+def test_what_happens_is_told_on_standard_error_line_by_line(classifier):
+    assert re.search(r"^\[ +\d+\.\d s\] Read .*flats.csv: 240 rows, 5 columns", classifier.ended.err, re.MULTILINE)
+    assert re.search(r"^\[ +\d+\.\d s\] Learning: binary, metric roc_auc", classifier.ended.err, re.MULTILINE)
+    assert re.search(r"^\[ +\d+\.\d s\] Model on disk: ", classifier.ended.err, re.MULTILINE)
+
+
+def test_an_excluded_column_is_no_feature(classifier):
+    schema = json.loads((classifier.model / "model.json").read_text())["schema"]
+    assert "price" not in json.dumps(schema)
+
+
+def test_nothing_is_left_beside_the_model(classifier, regressor):
+    assert {path.name for path in classifier.file.parent.iterdir()} <= {"flats.csv", "dear-model", "price-model"}
+
+
+def test_a_numeric_target_is_learned_as_regression(regressor):
+    assert regressor.ended.status == 0, regressor.ended.err
+    assert regressor.ended.out.startswith("regression: rmse ")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--target", "rent"), "No column named 'rent'. The columns are: size, town, garden, dear, price."),
+        (("--target", "dear", "--exclude", "rent"), "No column named 'rent'"),
+        (("--target", "dear", "--metric", "beauty"), "No metric named 'beauty'"),
+        (("--target", "dear", "--problem", "guess"), "No problem type named 'guess'"),
+        (("--target", "dear", "--metric", "rmse"), "metric 'rmse' does not fit"),
+        (("--target", "dear", "--time", "soon"), "'soon' is not a time"),
+        (("--target", "dear", "--memory", "much"), "'much' is not a size"),
+        (("--target", "dear", "--memory", "1MB"), "at least 64 MB"),
+        (("--target", "dear", "--cores", "0"), "`cores` must be at least 1"),
+        (("--target", "dear", "--preset", "magic"), "No preset 'magic'"),
+        (("--target", "dear", "--without", "oracle"), "No model family named 'oracle'"),
+        (("--target", "size", "--positive", "big"), "--positive 'big' is no value of 'size'"),
+    ],
+)
+def test_what_cannot_be_learned_is_told_in_one_line_with_status_2(options, said, flats, tmp_path, run_process):
+    ended = run_process("train", flats, *options, cwd=tmp_path)
+    assert ended.status == 2, ended.err
+    assert said in ended.err
+    assert "Traceback" not in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_holds_something_is_not_written_into(flats, tmp_path, run_process):
+    (tmp_path / "mine.txt").write_text("mine")
+    ended = run_process("train", flats, "--target", "dear", "--out", tmp_path)
+    assert ended.status == 2
+    assert "exists and is not empty" in ended.err
+
+
+def test_a_limit_is_kept_from_the_start_of_the_process_and_a_model_is_never_overwritten(flats, tmp_path, run_process):
+    (tmp_path / "flats-model").mkdir()
+    ended = run_process("train", flats, "--target", "dear", "--time", "9", cwd=tmp_path)
+    assert ended.status == 0, ended.err
+    spent_s = float(re.search(r"Ended after (\d+(?:\.\d+)?) s", ended.out)[1])
+    assert spent_s <= 9 + 2
+    assert (tmp_path / "flats-model-2" / "model.json").is_file()
+
+
+class Training:
+    """A training without an end, and its lines."""
+
+    def __init__(self, flats: Path, folder: Path) -> None:
+        words = ["train", str(flats), "--target", "dear", "--time", "10m", "--out", str(folder / "model")]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "athanor.cli.main", *words],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def read_until(self, words: str) -> str:
+        seen = ""
+        for line in self.process.stderr:
+            seen += line
+            if words in line:
+                return seen
+        raise AssertionError(f"{words!r} never came. What came: {seen}")
+
+    def interrupt(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+
+    def end(self) -> tuple[int, str, str]:
+        out, err = self.process.communicate(timeout=60)
+        return self.process.returncode, out, err
+
+
+@pytest.fixture
+def training(flats, tmp_path):
+    started = Training(flats, tmp_path)
+    yield started
+    started.process.kill()
+    started.process.communicate()
+
+
+def test_ctrl_c_ends_with_the_best_so_far(training, tmp_path):
+    training.read_until("Model on disk")
+    training.interrupt()
+    status, out, err = training.end()
+    assert status == 0, err
+    assert "finish requested" in out or "schedule complete" in out
+    assert (tmp_path / "model" / "model.json").is_file()
+
+
+def test_ctrl_c_before_anything_is_learned_ends_without_a_model(flats, tmp_path):
+    training = Training(flats, tmp_path)
+    training.read_until("Read ")
+    training.interrupt()
+    training.interrupt()
+    status, _, err = training.end()
+    assert status == 130, err
+    assert "without a model" in err
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import json
+
+import polars as pl
+import pytest
+
+from athanor.core.actor import Scope
+from athanor.core.job import JobKind, JobState, Lane
+from athanor.core.ports import EVERYONE
+from athanor.engine.schema import ColumnType
+from athanor.errors import Conflict, InvalidInput, NotFound, ScopeMissing, TooLarge
+from athanor.services.profile import make_profile
+
+
+def test_a_file_becomes_a_dataset_with_rows_columns_and_types(world):
+    view = world.a_dataset()
+    assert (view.dataset.name, view.dataset.handle, view.dataset.format) == ("customers", "customers", "csv")
+    assert view.dataset.size_bytes == world.a_file().stat().st_size
+    assert view.version.n_rows == 40
+    assert view.version.schema.names == ("age", "plan", "spend", "churned")
+    assert view.version.schema["spend"].type is ColumnType.NUMERIC
+
+
+def test_the_rows_are_kept_as_parquet(world):
+    world.a_dataset()
+    (segment,) = world.all_of("segments")
+    frame = pl.read_parquet(world.blobs.local(segment.blob))
+    assert frame.shape == (40, 4)
+    assert frame["churned"].to_list()[:3] == ["no", "yes", "yes"]
+
+
+def test_a_job_that_profiles_the_version_waits_in_the_light_lane(world):
+    view = world.a_dataset()
+    (job,) = world.all_of("jobs")
+    assert (job.kind, job.lane, job.state) == (JobKind.PROFILE, Lane.LIGHT, JobState.QUEUED)
+    assert job.subject_id == view.version.id
+
+
+def test_the_profile_is_there_once_its_job_is_done(world):
+    view = world.a_dataset()
+    assert world.ingest.profile(world.actor, view.dataset.id) is None
+    make_profile(world.records, world.blobs, view.version.id)
+    profile = world.ingest.profile(world.actor, view.dataset.id)
+    assert "churned" in json.dumps(profile)
+
+
+def test_profiling_twice_keeps_one_profile(world):
+    view = world.a_dataset()
+    first = make_profile(world.records, world.blobs, view.version.id)
+    assert make_profile(world.records, world.blobs, view.version.id) == first
+    assert len(list(world.blobs.keys("profiles"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("filename", "name"),
+    [
+        ("sales.2024.csv.gz", "sales.2024"),
+        ("C:\\data\\Kunden.csv", "Kunden"),
+        ("../../etc/passwd", "passwd"),
+        ("noending", "noending"),
+        (".csv", ".csv"),
+        ("x" * 300 + ".csv", "x" * 200),
+    ],
+)
+def test_a_dataset_without_a_name_is_called_after_its_file(world, filename, name):
+    assert world.a_dataset(filename=filename).dataset.name == name
+
+
+def test_datasets_may_repeat_names_but_not_handles(world):
+    handles = [world.a_dataset(name="Verkäufe 2024").dataset.handle for _ in range(3)]
+    assert handles == ["verkaufe-2024", "verkaufe-2024-2", "verkaufe-2024-3"]
+
+
+def test_the_same_bytes_share_their_blob_inside_an_organization(world):
+    first, second = world.a_dataset(), world.a_dataset()
+    assert first.dataset.id != second.dataset.id
+    assert len({segment.blob for segment in world.all_of("segments")}) == 1
+
+
+def test_the_same_bytes_of_another_organization_are_kept_apart(world):
+    world.a_dataset()
+    world.a_dataset(actor=world.an_actor())
+    assert len({segment.blob for segment in world.all_of("segments")}) == 2
+
+
+def test_a_blob_that_is_gone_is_written_anew_for_the_same_bytes(world):
+    world.a_dataset()
+    world.blobs.delete(world.all_of("segments")[0].blob)
+    world.a_dataset()
+    assert world.blobs.local(world.all_of("segments")[1].blob).stat().st_size > 0
+
+
+def test_a_file_that_cannot_be_read_leaves_nothing(world):
+    before = world.audited()
+    with pytest.raises(InvalidInput):
+        world.a_dataset(text="")
+    assert (world.all_of("datasets"), list(world.blobs.keys()), list(world.scratch.iterdir())) == ([], [], [])
+    assert world.audited() == before
+
+
+def test_a_transaction_that_fails_leaves_no_blob(world):
+    upload = world.ingest.open_upload(world.actor, "a.csv")
+    world.a_dataset(upload_id=upload.id)
+    kept = set(world.blobs.keys())
+
+    class Late:
+        """Records in which the upload is found used only when the change is made."""
+
+        def look(self, whose):
+            return world.records.look(whose)
+
+        def change(self, whose):
+            raise Conflict("too late")
+
+    world.ingest._records = Late()
+    with pytest.raises(Conflict, match="too late"):
+        world.a_dataset(text="a,b\n1,2\n3,4\n")
+    assert set(world.blobs.keys()) == kept
+    assert list(world.scratch.iterdir()) == []
+
+
+def test_too_many_columns_are_refused_in_words(world):
+    header = ",".join(f"c{number}" for number in range(51))
+    with pytest.raises(TooLarge, match="51 columns; 50 are allowed"):
+        world.a_dataset(text=f"{header}\n{header.replace('c', '')}\n")
+
+
+def test_datasets_are_listed_newest_first(world):
+    for name in ("first", "second", "third"):
+        world.a_dataset(name=name)
+        world.clock.pass_(minutes=1)
+    views = world.ingest.list(world.actor)
+    assert [view.dataset.name for view in views] == ["third", "second", "first"]
+    assert {view.version.dataset_id for view in views} == {view.dataset.id for view in views}
+
+
+def test_the_dataset_of_an_upload_is_known_by_the_uploads_id(world):
+    upload = world.ingest.open_upload(world.actor, "later.csv")
+    view = world.a_dataset(upload_id=upload.id, filename=upload.filename)
+    assert view.dataset.id == upload.id
+    assert world.ingest.get(world.actor, upload.id) == view
+
+
+def test_an_upload_takes_one_file(world):
+    upload = world.ingest.open_upload(world.actor, "later.csv")
+    world.a_dataset(upload_id=upload.id)
+    with pytest.raises(Conflict, match="came already"):
+        world.a_dataset(upload_id=upload.id)
+    with pytest.raises(Conflict, match="came already"):
+        world.ingest.upload(world.actor, upload.id)
+
+
+def test_an_upload_can_be_tried_again_when_its_file_was_bad(world):
+    upload = world.ingest.open_upload(world.actor, "later.csv")
+    with pytest.raises(InvalidInput):
+        world.a_dataset(text="", upload_id=upload.id)
+    assert world.a_dataset(upload_id=upload.id).dataset.id == upload.id
+
+
+def test_an_upload_ends(world):
+    upload = world.ingest.open_upload(world.actor, "later.csv")
+    world.clock.at = upload.expires_at
+    with pytest.raises(Conflict, match="ended at"):
+        world.a_dataset(upload_id=upload.id)
+
+
+def test_an_upload_of_another_organization_does_not_exist(world):
+    upload = world.ingest.open_upload(world.an_actor(), "later.csv")
+    with pytest.raises(NotFound):
+        world.a_dataset(upload_id=upload.id)
+
+
+def test_a_path_below_a_configured_folder_is_a_dataset(world):
+    (world.served / "deep").mkdir()
+    path = world.served / "deep" / "sales.csv"
+    path.write_text("a,b\n1,2\n3,4\n")
+    for spelling in ("deep/sales.csv", str(path), "deep/../deep/sales.csv"):
+        assert world.ingest.from_server_path(world.actor, spelling).dataset.name == "sales"
+    assert len(world.all_of("datasets")) == 1, "the same bytes at the same path are read once"
+
+
+def test_a_file_that_changed_is_another_dataset(world):
+    path = world.served / "sales.csv"
+    path.write_text("a,b\n1,2\n3,4\n")
+    first = world.ingest.from_server_path(world.actor, "sales.csv")
+    path.write_text("a,b\n1,2\n3,5\n")
+    assert world.ingest.from_server_path(world.actor, "sales.csv").dataset.id != first.dataset.id
+
+
+@pytest.mark.parametrize("path", ["../outside.csv", "link.csv", "nothing.csv", "", ".", "a\0b", "folder"])
+def test_a_path_outside_and_a_path_of_nothing_are_refused_alike(world, path):
+    outside = world.folder / "outside.csv"
+    outside.write_text("a,b\n1,2\n")
+    (world.served / "link.csv").symlink_to(outside)
+    (world.served / "folder").mkdir()
+    with pytest.raises(NotFound, match="no file of that path that this server may read"):
+        world.ingest.from_server_path(world.actor, path)
+    with pytest.raises(NotFound):
+        world.ingest.from_server_path(world.actor, str(outside))
+
+
+def test_datasets_of_another_organization_do_not_exist(world):
+    view, stranger = world.a_dataset(), world.an_actor()
+    assert world.ingest.list(stranger) == ()
+    with pytest.raises(NotFound):
+        world.ingest.get(stranger, view.dataset.id)
+
+
+def test_reading_and_writing_data_need_their_scopes(world):
+    view = world.a_dataset()
+    with pytest.raises(ScopeMissing, match="data:write"):
+        world.a_dataset(actor=world.without(Scope.DATA_WRITE))
+    with pytest.raises(ScopeMissing, match="data:write"):
+        world.ingest.open_upload(world.without(Scope.DATA_WRITE), "a.csv")
+    with pytest.raises(ScopeMissing, match="data:write"):
+        world.ingest.from_server_path(world.without(Scope.DATA_WRITE), "a.csv")
+    with pytest.raises(ScopeMissing, match="data:read"):
+        world.ingest.list(world.without(Scope.DATA_READ))
+    with pytest.raises(ScopeMissing, match="data:read"):
+        world.ingest.get(world.without(Scope.DATA_READ), view.dataset.id)
+
+
+def test_what_came_is_in_the_audit_log(world):
+    upload = world.ingest.open_upload(world.actor, "a.csv")
+    world.a_dataset(upload_id=upload.id)
+    assert world.audited() == ["upload.open", "dataset.create"]
+    with world.records.look(EVERYONE) as transaction:
+        assert transaction.audit.find({"action": "dataset.create"}, sort="at").items[0].object_id == upload.id
