@@ -8,7 +8,9 @@ from threading import Event
 from athanor.companion import Companion
 
 OBEDIENT = "import time\nprint('up', flush=True)\ntime.sleep(600)"
-STUBBORN = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(600)"
+STUBBORN = (
+    "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(600)"
+)
 
 
 class Births:

@@ -27,8 +27,6 @@ from athanor.services import Services
 from athanor.settings import Settings
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from starlette.types import ASGIApp
 
     from athanor.backends.records.sql import SqlRecords
@@ -74,6 +72,7 @@ class Folders:
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (self.blobs, self.runs, self.jobs, self.scratch):
             folder.mkdir(mode=0o700, exist_ok=True)
+        self.database.touch(mode=0o600)  # where the folder was there before, with access for others
         make_secret(self.secret)
 
 
@@ -163,11 +162,18 @@ def asgi(settings: Settings, platform: Platform | None = None) -> ASGIApp:
 
 def serve(settings: Settings) -> None:
     """Answer HTTP, with one worker beside it, until SIGTERM or Ctrl-C."""
+    write_json_lines(sys.stderr, level=settings.log_level)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # uvicorn ends by raising again the signal that ended it: that must not end us before the worker is gone.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        _serve(settings)
+    log.info("server ended")
+
+
+def _serve(settings: Settings) -> None:
     import uvicorn
 
-    write_json_lines(sys.stderr, level=settings.log_level)
-    # uvicorn ends by raising again the signal that ended it: that must not end us before the worker is gone.
-    signal.signal(signal.SIGTERM, _exit)
     folders = Folders(data=settings.data_folder.absolute())
     folders.make()
     with _alone(folders.data), closing(_listen(settings.host, settings.port)) as listening:
@@ -175,20 +181,17 @@ def serve(settings: Settings) -> None:
             shutil.rmtree(left, ignore_errors=True)
         with closing(open_platform(settings)) as platform:
             _greet(platform)
-            server = uvicorn.Server(
-                uvicorn.Config(
-                    asgi(settings, platform),
-                    log_config=None,
-                    access_log=False,
-                    server_header=False,
-                    timeout_graceful_shutdown=DRAIN_S,
-                )
+            config = uvicorn.Config(
+                asgi(settings, platform),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=DRAIN_S,
             )
             host, port = listening.getsockname()[:2]
             log.info("server started", extra={"host": host, "port": port, "data_folder": str(folders.data)})
-            with _worker(settings), suppress(KeyboardInterrupt):
-                server.run(sockets=[listening])
-    log.info("server ended")
+            with _worker(settings):
+                uvicorn.Server(config).run(sockets=[listening])
 
 
 def work(settings: Settings) -> None:
@@ -324,7 +327,3 @@ def _end_with_server(lifeline: int) -> None:
     ended, _, _ = select.select([lifeline], [], [], 0)
     if ended:  # it was gone before the line above, and somebody else is the parent
         raise SystemExit(1)
-
-
-def _exit(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    raise SystemExit(0)

@@ -160,7 +160,7 @@ class World:
                 return
             if state is JobState.QUEUED:
                 return
-            if state is not JobState.STOPPED:
+            if state is not JobState.STOPPED and job.state is not JobState.RUNNING:
                 job = advance(job, JobState.RUNNING, now=now)
             if state in {JobState.SUCCEEDED, JobState.FAILED, JobState.STOPPED}:
                 job = advance(job, state, now=now, error="It broke." if state is JobState.FAILED else None)

@@ -167,9 +167,8 @@ def test_open_uploads_are_bounded_and_counted_down_again(tmp_path):
     spool = Spool(tmp_path, max_open=1)
 
     async def two():
-        async with spool.body(request(b"x"), filename="a"):
-            async with spool.body(request(b"x"), filename="b"):
-                pytest.fail("too many uploads were open")
+        async with spool.body(request(b"x"), filename="a"), spool.body(request(b"x"), filename="b"):
+            pytest.fail("too many uploads were open")
 
     with pytest.raises(Unavailable, match="1 uploads are under way"):
         asyncio.run(two())

@@ -198,11 +198,10 @@ def records(request):
     opened.close()
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def sql_records(request):
-    opened = open_records(request.param, request)
-    yield opened
-    opened.close()
+@pytest.fixture(scope="session")
+def a_world():
+    """Makes worlds that stand nowhere yet."""
+    return World.new
 
 
 @pytest.fixture

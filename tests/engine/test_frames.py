@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001 - a table keeps times in UTC, without saying so
 """Frames and datasets, each made from the other."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001 - a table keeps times in UTC, without saying so
 """A table at a glance."""
 
 from __future__ import annotations

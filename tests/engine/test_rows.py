@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001 - a table keeps times in UTC, without saying so
 """Rows as they come with a request."""
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def cell(name, value):
         ("flag", "FALSE", 0.0),
         ("flag", 1, 1.0),
         ("flag", "", None),
-        ("flag", np.bool_(True), 1.0),  # noqa: FBT003
+        ("flag", np.bool_(True), 1.0),
         ("word", " a ", "a"),
         ("word", "None", "None"),
         ("word", "?", None),

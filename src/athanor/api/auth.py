@@ -27,11 +27,18 @@ def key_text(headers: Headers) -> str | None:
     return rest.strip() or None if scheme.lower() == "bearer" else None
 
 
-def actor_of(request: Request) -> Actor:
+# Both are async because FastAPI would send a plain function to the thread pool, which costs more than they do.
+
+
+async def actor_of(request: Request) -> Actor:
     return cast("Actor", request.state.actor)
 
 
-def services_of(request: Request) -> Services:
+async def services_of(request: Request) -> Services:
+    return _services(request)
+
+
+def _services(request: Request) -> Services:
     return cast("Services", request.app.state.services)
 
 
@@ -53,7 +60,7 @@ class GuardedRoute(APIRoute):
                 raise Unauthenticated(
                     "No API key came. Send it as `X-API-Key: ath_…` or `Authorization: Bearer ath_…`."
                 )
-            actor = await run_in_threadpool(services_of(request).keys.authenticate, key)
+            actor = await run_in_threadpool(_services(request).keys.authenticate, key)
             request.state.is_authenticated = True
             for scope in needed:
                 actor.need(scope)

@@ -15,7 +15,6 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from athanor.api.addresses import PUBLIC
 from athanor.api.dialects import DIALECTS, FAULT, Now
 from athanor.api.docs import docs_page
 from athanor.api.json_response import SafeJSONResponse
@@ -47,9 +46,8 @@ SHARED: tuple[Shared, ...] = (Shared(None, re.compile(r"/api/v1(/.*)?"), "workbe
 class Server:
     """The ASGI application.
 
-    is_ready    raises Unavailable while the platform cannot work
-    on_stop     what is to be done when the server goes down, in this order
-    public_url  where clients reach the server, when a proxy stands before it
+    is_ready  raises Unavailable while the platform cannot work
+    on_stop   what is to be done when the server goes down, in this order
     """
 
     def __init__(
@@ -62,11 +60,10 @@ class Server:
         is_ready: Hook = lambda: None,
         on_stop: Sequence[Hook] = (),
         version: str = "",
-        public_url: str | None = None,
         clock: Clock = time.monotonic,
     ) -> None:
         self._spool, self._is_ready, self._on_stop = spool, is_ready, tuple(on_stop)
-        self._version, self._public_url, self._clock = version, public_url, clock
+        self._version, self._clock = version, clock
         buckets = TokenBuckets(per_s=limits.requests_per_minute / 60, burst=limits.burst, clock=clock)
         rates = Rates(buckets)
         self._apps: dict[str, ASGIApp] = {}
@@ -110,7 +107,7 @@ class Server:
             dialect, below = _place(scope["method"], scope["path"])
             if below:
                 scope = {**scope, "root_path": scope.get("root_path", "") + f"/{dialect}"}
-            scope = {**scope, "state": {**(scope.get("state") or {}), PUBLIC: self._public_url}}
+            scope = {**scope, "state": dict(scope.get("state") or {})}
             try:
                 if dialect is None or scope["path"] in {f"/{dialect}", f"/{dialect}/", f"/{dialect}/docs"}:
                     await self._own(scope, receive, labelled)

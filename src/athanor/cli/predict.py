@@ -58,7 +58,7 @@ def predict(
     predictor = Predictor.load(model)
     if proba and not predictor.classes:
         raise InvalidInput("This model predicts a number, so there are no classes for --proba to show.", field="proba")
-    table = read(file)
+    table = read(file, schema=predictor.schema)
     for warning in table.warnings:
         print(f"athanor: {warning}", file=sys.stderr)
     answers = predictor.predict(to_dataset(table.frame, table.schema))

@@ -126,7 +126,7 @@ def train(
             _work_folder(folder) as work,
         ):
             result = _learn(file, question, plan, budget=budget, pool=pool, display=display, work=work)
-            _keep(result, folder)
+            result.save(folder)
     except KeyboardInterrupt:
         print("athanor: ended without a model.", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
@@ -163,18 +163,16 @@ def _learn(
         )
 
 
-def _keep(result: Result, folder: Path) -> None:
-    from athanor.engine.leaderboard import write_leaderboard
-
-    result.predictor.save(folder)
-    write_leaderboard(folder, result.leaderboard)
-
-
 def _print_result(result: Result, folder: Path, file: Path, *, elapsed_s: float, peak_memory: int) -> None:
-    predictor = result.predictor
-    print(f"{predictor.problem}: {result.metric} {spell_score(result.score)}, measured on rows the models did not see.")
+    from athanor.engine.model_files import read_head
+
+    head = read_head(folder)  # not the model itself: loading that would import the learners, which takes seconds
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    members = "1 member" if len(head["members"]) == 1 else f"{len(head['members'])} members"
+    score = f"{result.metric} {spell_score(result.score)}"
+    print(f"{head['task']['problem']}: {score}, measured on rows that the models did not see.")
     print(f"Ended after {spell_duration(elapsed_s)} ({result.reason}); at most {spell_size(peak_memory)} of memory.")
-    print(f"Model: {folder} ({spell_size(predictor.size_bytes)}, {len(predictor.members)} in the ensemble)")
+    print(f"Model: {folder} ({spell_size(size)}, {members})")
     print(f"Trials: athanor leaderboard {folder}")
     print(f"Next: athanor predict {folder} {file} --out predictions.csv")
 

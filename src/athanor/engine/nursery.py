@@ -15,6 +15,7 @@ import struct
 import sys
 import traceback
 from dataclasses import asdict
+from importlib import import_module
 from mmap import mmap
 from pathlib import Path
 from typing import Any, NoReturn
@@ -124,6 +125,9 @@ def import_learners() -> None:
     for registry in (FAMILIES, VIEWS, METRICS, PROBLEMS):
         for name in registry.names():
             _ = registry[name]
+    for name in FAMILIES.names():
+        for library in FAMILIES[name].libraries:
+            import_module(library)
 
 
 def reap(pid: int) -> None:

@@ -101,13 +101,19 @@ def _of_numbers(present: pl.Series) -> dict[str, Any]:
     values = present.cast(pl.Float64).to_numpy()
     with np.errstate(over="ignore", invalid="ignore"):  # sums of numbers near the largest float
         mean, std = float(values.mean()), float(values.std())
+    lowest, highest = float(values.min()), float(values.max())
+    # Between numbers further apart than the largest float there is nothing to interpolate.
+    if np.isfinite(highest - lowest):
+        levels = np.quantile(values, QUANTILES)
+    else:
+        levels = np.quantile(values, QUANTILES, method="nearest")
     rows, edges = _histogram(values)
     return {
-        "minimum": float(values.min()),
-        "maximum": float(values.max()),
+        "minimum": lowest,
+        "maximum": highest,
         "mean": mean if np.isfinite(mean) else None,
         "std": std if np.isfinite(std) else None,
-        "quantiles": tuple(zip(QUANTILES, np.quantile(values, QUANTILES).tolist(), strict=True)),
+        "quantiles": tuple(zip(QUANTILES, levels.tolist(), strict=True)),
         "histogram": Histogram(edges=tuple(edges.tolist()), rows=tuple(rows.tolist())),
     }
 

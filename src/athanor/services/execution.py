@@ -57,7 +57,7 @@ class Execution:
     def request(self, job: Job) -> Request | None:
         """What a person asks of a running job. Raises LeaseLost."""
         with self._records.look(EVERYONE) as transaction:
-            return _held(transaction, job).request
+            return _held(transaction, job, lock=False).request
 
     def hold(self, job: Job, *, spent_s: float, peak_memory: int) -> None:
         """Keep the lease. Raises LeaseLost."""
@@ -133,9 +133,9 @@ class Execution:
         return taken
 
 
-def _held(transaction: Transaction, job: Job) -> Job:
+def _held(transaction: Transaction, job: Job, *, lock: bool = True) -> Job:
     """The job as it stands, if the caller's lease still holds."""
-    found = transaction.jobs.find({"id": job.id}, limit=1, lock=True).items
+    found = transaction.jobs.find({"id": job.id}, limit=1, lock=lock).items
     if not found or found[0].token is None or found[0].token != job.token:
         raise LeaseLost(f"The lease of job {job.id} does not hold any more.")
     return found[0]

@@ -27,6 +27,7 @@ RUN_SORTS = frozenset({"created_at", "name"})  # fields of the run itself
 JOB_SORTS = frozenset({"updated_at", "started_at", "finished_at", "state", "progress"})  # fields of its job
 STOP_WAIT_S = 5.0  # the supervisor ends a job's processes within this time
 _POLL_S = 0.1
+_FEW = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,16 +267,18 @@ def _joined(
 ) -> list[Run]:
     """Runs by what stands in their jobs.
 
-    A query asks one collection, so both are read whole and joined here: linear in the organization's runs, which are
-    thousands at most.
+    A query asks one collection, so jobs are read first, then their runs, and joined here: linear in the organization's
+    runs, which are thousands at most (5,000 take half a second).
     """
+    order = sort if sort in JOB_SORTS else "created_at"
+    jobs = transaction.jobs.find(_training(states), sort=order, descending=descending).items
+    ids = {job.id for job in jobs}
+    where = {"job_id": ids} if len(ids) <= _FEW else None  # a query with more names than that is no faster
     if sort in JOB_SORTS:
-        jobs = transaction.jobs.find(_training(states), sort=sort, descending=descending).items
-        runs = {run.job_id: run for run in transaction.runs.find(search=search).items}
+        runs = {run.job_id: run for run in transaction.runs.find(where, search=search).items}
         return [runs[job.id] for job in jobs if job.id in runs]
-    present = {job.id for job in transaction.jobs.find(_training(states)).items}
-    found = transaction.runs.find(search=search, sort=sort, descending=descending).items
-    return [run for run in found if run.job_id in present]
+    found = transaction.runs.find(where, search=search, sort=sort, descending=descending).items
+    return [run for run in found if run.job_id in ids]
 
 
 def _training(states: Iterable[JobState] | None) -> dict[str, object]:
@@ -288,7 +291,7 @@ def _asked_to_stop(job: Job, now: datetime) -> Job:
     if job.state is JobState.STOPPED:
         return job
     if job.is_final:
-        raise Conflict(f"The run is {job.state.value} and cannot be stopped any more.", code="job-finished")
+        raise Conflict(f"The run has ended ({job.state.value}) and cannot be stopped any more.", code="job-finished")
     is_held = job.state is JobState.RUNNING and job.lease_until is not None and now < job.lease_until
     if not is_held:  # it waits, or the executor that had it has not been heard of for longer than its lease
         return advance(job, JobState.STOPPED, now=now)

@@ -216,6 +216,4 @@ def _listed(names: set[str] | frozenset[str]) -> str:
 
 def _no_column(name: str, schema: Schema, field: str) -> InvalidInput:
     shown = ", ".join(schema.names[:50]) + (", …" if len(schema.names) > 50 else "")
-    return InvalidInput(
-        f"`{field}` names {name!r}, and there is no such column. The columns are: {shown}.", field=field
-    )
+    return InvalidInput(f"There is no column {name!r}. The columns are: {shown}.", field=field)

@@ -43,8 +43,8 @@ class Worker:
         log.info("worker ready", extra={"pid": os.getpid()})
         looked_for_lost = 0.0
         while not self._leaving:
-            self._reap()
-            if time.monotonic() - looked_for_lost >= RECOVER_S:
+            someone_left = self._reap()
+            if someone_left or time.monotonic() - looked_for_lost >= RECOVER_S:
                 looked_for_lost = time.monotonic()
                 self._recover()
             if not self._claim():
@@ -83,12 +83,15 @@ class Worker:
         finally:
             os._exit(status)
 
-    def _reap(self) -> None:
+    def _reap(self) -> bool:
+        """Take note of supervisors that ended; whether there was one."""
+        before = len(self._jobs)
         for pid in list(self._jobs):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 job = self._jobs.pop(pid)
                 log.info("job left", extra={"job_id": str(job.id), "status": os.waitstatus_to_exitcode(status)})
+        return len(self._jobs) < before
 
     def _recover(self) -> None:
         """Put jobs back whose processes are all gone. The lock file knows: no lease has to run out for it."""

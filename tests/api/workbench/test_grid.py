@@ -812,7 +812,7 @@ def test_hostile_texts_are_only_texts(still: Any, scenes: Any, route: str, field
     ids=lambda value: value.name[:40].replace(" ", "-") if isinstance(value, Case) else value.replace(" ", ""),
 )
 def test_a_value_at_an_edge_or_a_noun_in_another_state(
-    make_world: Any, tmp_path: Path, scenes: Any, still: Any, route: str, case: Case
+    make_world: Any, tmp_path: Path, scenes: Any, *, still: Any, route: str, case: Case
 ) -> None:
     """A refused one leaves the world as it is; the others get a world of their own."""
     world = still if case.status == 400 else make_world(tmp_path)

@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001 - a table keeps times in UTC, without saying so
 """Text files, good and bad: every row is kept or named."""
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from athanor.engine.cells import word
 from athanor.engine.readers import READERS, ReaderOptions, read
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.errors import InvalidInput, TooLarge
@@ -115,6 +117,12 @@ def test_ragged_rows_are_an_error_that_names_their_lines(read_bytes):
     assert caught.value.code == "ragged-rows"
 
 
+@pytest.mark.parametrize(("row", "n"), [("3", 1), ("3,4,5", 3)])
+def test_a_row_that_is_too_short_is_no_better_than_one_that_is_too_long(read_bytes, row, n):
+    with pytest.raises(InvalidInput, match=f"line 3 has {n}"):
+        read_bytes(f"a,b\n1,2\n{row}\n")
+
+
 def test_many_ragged_rows_are_counted_and_the_first_are_named(read_bytes):
     rows = "".join(f"{i},2,3\n" if i % 5 == 0 else f"{i},2\n" for i in range(100))
     with pytest.raises(InvalidInput, match=r"line 2 has 3, .* and 15 more"):
@@ -145,6 +153,7 @@ def test_blank_lines_are_skipped_and_those_between_rows_are_told(read_bytes):
 
 def test_a_blank_line_in_a_file_of_one_column_is_a_missing_value(read_bytes):
     assert read_bytes("a\n1\n\n2\n\n").frame["a"].to_list() == [1, None, 2]
+    assert read_bytes('a\n5" pipe\n\nx\n\n').frame["a"].to_list() == ['5" pipe', None, "x"]
 
 
 @pytest.mark.parametrize(
@@ -266,6 +275,4 @@ def test_every_row_that_a_csv_writer_writes_is_read_back(read_bytes, rows, line_
         for position in range(len(rows[0]))
     )
     table = read_bytes(out.getvalue(), schema=Schema(text_columns), delimiter=",", quote='"', has_header=True)
-    blanks = " \t\n\r\x0b\x0c\u00a0\ufeff"
-    expected = [tuple(None if (cell := raw.strip(blanks)) in {"", "NA"} else cell for raw in row) for row in rows]
-    assert table.frame.rows() == expected
+    assert table.frame.rows() == [tuple(map(word, row)) for row in rows]

@@ -73,6 +73,7 @@ class Family(Protocol):
     takes_sparse: bool
     view: str  # a name in VIEWS
     formats: frozenset[str]  # file names that `save` may write
+    libraries: tuple[str, ...]  # heavy modules that it imports when it fits or loads; pool processes have them at birth
 
     def portfolio(self) -> tuple[Options, ...]:
         """Configurations worth trying, in the order in which they pay."""

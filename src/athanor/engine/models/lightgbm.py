@@ -84,6 +84,7 @@ class LightGBM:
     takes_sparse: bool = True
     view: str = "codes"
     formats: frozenset[str] = frozenset({MODEL_FILE, TARGET_FILE})
+    libraries: tuple[str, ...] = ("lightgbm", "scipy.sparse")
 
     def portfolio(self) -> tuple[Options, ...]:
         return _PORTFOLIO
@@ -112,7 +113,7 @@ class LightGBM:
         try:
             train = _dataset(given, target, params)
             booster = lightgbm.Booster(params, train)
-            best = _boost(booster, _add_valid(booster, train, given, target), given, int(options["rounds"]))
+            best = _boost(booster, _add_valid(booster, train, given, target, params), given, int(options["rounds"]))
             text = booster.model_to_string(num_iteration=best)
             return FittedLightGBM(target, text, lightgbm.Booster(model_str=text))
         except lightgbm.basic.LightGBMError as error:
@@ -155,13 +156,14 @@ def _dataset(given: FitInput, target: Target, params: Mapping[str, Any]) -> Any:
     )
 
 
-def _add_valid(booster: Any, train: Any, given: FitInput, target: Target) -> bool:
+def _add_valid(booster: Any, train: Any, given: FitInput, target: Target, params: Mapping[str, Any]) -> bool:
     """Give the booster its validation rows; False where none can be used."""
     fittable = target.encode(given.truth_valid)
     if not len(fittable.rows) or (fittable.weight is not None and not fittable.weight.any()):
         return False
     X = given.X_valid if len(fittable.rows) == given.X_valid.shape[0] else given.X_valid[fittable.rows]
-    booster.add_valid(train.create_valid(X, label=fittable.y, weight=fittable.weight), "valid")
+    valid = train.create_valid(X, label=fittable.y, weight=fittable.weight, params=dict(params))
+    booster.add_valid(valid, "valid")
     return True
 
 

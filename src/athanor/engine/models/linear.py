@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from athanor.engine.models import Estimate, FitInput, Options, Shape
+from athanor.engine.models.lbfgs import Function, descend
 from athanor.engine.models.sampling import sample_rows
 from athanor.engine.models.target import FILE as TARGET_FILE
 from athanor.engine.models.target import Fittable, Floats, Quantity, Target, load_target, save_target, target_of
@@ -51,6 +52,7 @@ class Linear:
     takes_sparse: bool = True
     view: str = "scaled"
     formats: frozenset[str] = frozenset({WEIGHTS_FILE, TARGET_FILE})
+    libraries: tuple[str, ...] = ("scipy.optimize", "scipy.sparse", "threadpoolctl")
 
     def portfolio(self) -> tuple[Options, ...]:
         return ({"steps": 100},)
@@ -115,48 +117,34 @@ def _path(given: FitInput, target: Target, *, steps: int) -> Floats:
     weights[-1] = _intercept(train, target)
     best, best_loss, worse = weights, np.inf, 0
     for penalty in _PENALTIES:
-        weights, is_stopped = _descend(train, loss, weights, penalty=penalty, steps=steps, stop=given.stop)
+        objective = _objective(train, loss, weights.shape, penalty)
+        reached = descend(objective, weights.ravel(), steps=steps, stop=given.stop)
+        weights = reached.point.reshape(weights.shape)
         judged = train if valid.is_empty else valid
         now = float(judged.share @ loss(judged.outputs(weights), judged.y)[0])
         if now < best_loss:
             best, best_loss, worse = weights, now, 0
         else:
             worse += 1
-        if is_stopped or worse == 2:
+        if reached.is_stopped or worse == 2:
             break
     return best
 
 
-def _descend(
-    rows: _Rows, loss: Loss, start: Floats, *, penalty: float, steps: int, stop: Callable[[], bool]
-) -> tuple[Floats, bool]:
-    """Minimise mean loss + penalty / 2 * |weights|², intercept free. Returns the weights, and whether told to stop."""
-    from scipy.optimize import minimize
-
-    is_stopped = False
-    reached = start
+def _objective(rows: _Rows, loss: Loss, shape: tuple[int, ...], penalty: float) -> Function:
+    """Mean loss + penalty / 2 * |weights|² of flattened weights; the intercept is free."""
 
     def objective(flat: Floats) -> tuple[float, Floats]:
-        weights = flat.reshape(start.shape)
+        weights = flat.reshape(shape)
         losses, slopes = loss(rows.outputs(weights), rows.y)
         slopes *= rows.share[:, None]
-        gradient = np.empty(start.shape)
+        gradient = np.empty(shape)
         gradient[:-1] = rows.X.T @ slopes.astype(np.float32)
         gradient[:-1] += penalty * weights[:-1]
         gradient[-1] = slopes.sum(axis=0)
-        value = float(rows.share @ losses) + 0.5 * penalty * float(np.square(weights[:-1]).sum())
-        return value, gradient.ravel()
+        return float(rows.share @ losses) + 0.5 * penalty * float(np.square(weights[:-1]).sum()), gradient.ravel()
 
-    def watch(flat: Floats) -> None:
-        nonlocal is_stopped, reached
-        reached = flat.reshape(start.shape).copy()
-        if stop():
-            is_stopped = True
-            raise StopIteration
-
-    options = {"maxiter": steps, "maxcor": 10, "ftol": 1e-7, "gtol": 1e-5}
-    minimize(objective, start.ravel(), jac=True, method="L-BFGS-B", callback=watch, options=options)
-    return reached, is_stopped
+    return objective
 
 
 def _intercept(rows: _Rows, target: Target) -> Floats:

@@ -48,8 +48,8 @@ class Multiclass:
     def baseline(self, truth: Truth) -> NDArray[np.float64]:
         """The logarithm of each class's share, kept finite for classes absent from `truth`."""
         counts = np.bincount(truth.y.astype(np.int64), weights=truth.weight, minlength=len(truth.classes))
-        least = 1.0 / (len(truth.y) + len(truth.classes))
-        return np.asarray(np.log(np.maximum(counts / counts.sum(), least)), np.float64)
+        unseen = 1.0 / (len(truth.y) + len(truth.classes))
+        return np.asarray(np.log(np.where(counts > 0.0, counts / counts.sum(), unseen)), np.float64)
 
     def predictions(self, margins: NDArray[np.float64], classes: tuple[Label, ...]) -> Predictions:
         # One contiguous row per class: exponentials see whole rows, and sums add class by class, so that the bits of

@@ -21,6 +21,7 @@ from athanor.engine.schema import Schema, Storage
 from athanor.errors import InvalidInput
 
 _SAMPLE = 256 * 1024  # bytes that the layout is found from
+_BLOCK = 20_000  # records that are held as lists at a time
 _SHOWN = 5  # line numbers, names … that a message lists
 
 
@@ -109,16 +110,14 @@ def _skipped(found: Scan, text: bytes) -> NDArray[np.bool_]:
 
     In a file of one column a blank line is a missing value, but for the last ones.
     """
+    blank: NDArray[np.bool_] = found.starts == found.ends
     narrow = found.widths == 1
-    if not narrow.any():
-        return narrow
-    blank = found.starts == found.ends
     if narrow.all():
         last = int(np.flatnonzero(~blank)[-1])
         blank[:last] = False
-        return blank
-    for row in np.flatnonzero(narrow & ~blank):
-        blank[row] = not text[found.starts[row] : found.ends[row]].strip()
+    else:
+        for row in np.flatnonzero(narrow & ~blank):
+            blank[row] = not text[found.starts[row] : found.ends[row]].strip()
     return blank
 
 
@@ -135,34 +134,52 @@ def _split(text: bytes, layout: Layout) -> tuple[pl.DataFrame, tuple[str, ...]]:
         (layout.quote, "\\", f"A backslash before a quote ({layout.quote}) was read as making it a letter."),
         ("", "", f"Quotes ({layout.quote}) do not come in pairs, so they were read as letters."),
     ):
-        found = list(records(whole, layout.delimiter, quote, escape))
-        while found[-1].is_blank:
-            found.pop()
-        is_single = all(len(record.fields) == 1 for record in found)
-        kept = found if is_single else [record for record in found if not record.is_blank]
         try:
-            frame = _columns(kept, layout)
+            frame, n_blank = _gathered(records(whole, layout.delimiter, quote, escape), layout)
         except InvalidInput as error:
             complaint = complaint or error
         else:
-            return frame, ((warning,) if warning else ()) + _skipped_lines(len(found) - len(kept))
+            return frame, ((warning,) if warning else ()) + _skipped_lines(n_blank)
     raise complaint or InvalidInput("The file holds no rows.")
 
 
-def _columns(found: list[Record], layout: Layout) -> pl.DataFrame:
-    if found[-1].is_open:
-        raise InvalidInput(
-            f"A quote ({layout.quote}) opened in line {found[-1].line} or after is never closed. "
-            "Close it, double quotes that belong to a value, or say which `quote` the file has."
-        )
-    width = len(found[0].fields)
-    ragged = [record for record in found if len(record.fields) != width]
+def _gathered(found: Iterable[Record], layout: Layout) -> tuple[pl.DataFrame, int]:
+    """The records as columns, and how many blank lines stood between them. Made in blocks, to hold few lists."""
+    blocks: list[pl.DataFrame] = []
+    rows: list[list[str]] = []
+    ragged: list[tuple[int, int]] = []
+    width = n_blank = n_pending = 0
+    for record in found:
+        if record.is_open:
+            raise InvalidInput(
+                f"A quote ({layout.quote}) opened in line {record.line} or after is never closed. "
+                "Close it, double quotes that belong to a value, or say which `quote` the file has."
+            )
+        if record.is_blank:
+            n_pending += bool(width)  # blank lines at either end are nothing to tell
+            continue
+        width = width or len(record.fields)
+        if width == 1:
+            rows += [[""]] * n_pending  # one column: a blank line is a missing value
+        else:
+            n_blank += n_pending
+        n_pending = 0
+        if len(record.fields) != width:
+            ragged.append((record.line, len(record.fields)))
+        else:
+            rows.append(record.fields)
+        if len(rows) >= _BLOCK:
+            blocks.append(_block(rows, width))
+            rows = []
     if ragged:
-        raise _ragged(width, [r.line for r in ragged], [len(r.fields) for r in ragged], len(ragged), layout)
-    columns = zip(*(record.fields for record in found), strict=True)
-    return pl.DataFrame(
-        [pl.Series(f"column_{position}", cells_, dtype=pl.String) for position, cells_ in enumerate(columns, 1)]
-    )
+        raise _ragged(width, [line for line, _ in ragged], [n for _, n in ragged], len(ragged), layout)
+    blocks.append(_block(rows, width))
+    return pl.concat(blocks), n_blank
+
+
+def _block(rows: list[list[str]], width: int) -> pl.DataFrame:
+    names = [f"column_{position}" for position in range(1, width + 1)]
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
 
 
 def _ragged(width: int, lines: Sequence[int], widths: Sequence[int], n_ragged: int, layout: Layout) -> InvalidInput:

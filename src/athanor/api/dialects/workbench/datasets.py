@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 
-from athanor.api.addresses import own_address
 from athanor.api.auth import GuardedRoute, TheActor, TheServices
 from athanor.api.dialects.workbench import bodies, words
 from athanor.api.uploads import Spool, shown_filename
@@ -74,7 +73,7 @@ def open_upload(body: bodies.OpenUpload, request: Request, actor: TheActor, serv
     upload = services.ingest.open_upload(actor, shown_filename(body.filename))
     path = f"api/v1/automl/datasets/uploads/{words.upload_id(upload.id)}"
     return {
-        "uploadUrl": own_address(request, path),
+        "uploadUrl": f"{request.base_url}{path}",
         "method": "PUT",
         "dataset": words.dataset_id(upload.id),
         "path": f"uploads/{words.upload_id(upload.id)}",

@@ -29,6 +29,7 @@ SORTS = {
     "status": "state",
     "progress": "progress",
 }
+SETTLING = timedelta(seconds=1)  # a trainer writes its lines in batches, four a second
 MAX_LIMIT, MAX_OFFSET, MAX_LINES = 100, 2**31, 10_000
 _LEVELS = {"warn": "warning", "critical": "error", "fatal": "error"}
 
@@ -172,16 +173,16 @@ def job_logs(
 ) -> dict[str, Any]:
     """Timestamps name whole seconds, so `since` one of them means: after that second.
 
-    While the job is at work a second's lines are told once it is over, so that a client that polls with the last
-    timestamp it saw misses none.
+    While the job is at work a second's lines are told once it is over and settled, so that a client that polls with the
+    last timestamp it saw misses none.
     """
     after = None if since is None else words.parse_time(since, field="since")
     if after is not None and after.microsecond == 0:
         after += timedelta(microseconds=999_999)
-    this_second = request.app.state.now().replace(microsecond=0)
+    settled = (request.app.state.now() - SETTLING).replace(microsecond=0)
     view = services.runs.get(actor, _run_id(job))
     events = services.runs.lines(actor, view.run.id, last=min(lines, MAX_LINES), since=after)
-    told = [event for event in events if view.job.is_final or event.at < this_second]
+    told = [event for event in events if view.job.is_final or event.at < settled]
     logs = [
         {
             "timestamp": words.time_text(event.at),

@@ -9,7 +9,6 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from athanor.api.addresses import own_address
 from athanor.api.auth import GuardedRoute, TheActor, TheServices
 from athanor.api.dialects.workbench import bodies, words
 from athanor.api.dialects.workbench.jobs import MAX_LIMIT, Limit, Offset, Word
@@ -192,7 +191,7 @@ def spelled(view: RegisteredView, request: Request) -> dict[str, Any]:
     deployment = None
     if view.is_deployed and view.deployment is not None:
         deployment = {
-            "endpointUrl": own_address(request, f"api/v1/model-registry/models/{shown_id}/predict"),
+            "endpointUrl": f"{request.base_url}api/v1/model-registry/models/{shown_id}/predict",
             "replicas": 1,
             "hardware": None,
             "deployedAt": words.time_text(view.deployment.updated_at),

@@ -37,6 +37,9 @@ METRICS: Mapping[str, str] = {  # vendor, where it is another word -> core
     "mean_absolute_error": "mae",
     "mean_absolute_percentage_error": "mape",
 }
+FAMILIES: Mapping[str, str] = {
+    "linearmodel": "linear"
+}  # vendor, where the family itself does not know the word -> core
 FIELDS: Mapping[str, str] = {  # a core field that an error names -> the vendor's
     "target": "targetColumn",
     "features": "featureColumns",
@@ -184,13 +187,13 @@ def problem_in_words(message: str) -> str:
 
 def family_names(words: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     """The core's names of model families that `words` mean, and the words that mean none."""
-    from athanor.engine.models import FAMILIES
+    from athanor.engine import models
 
     if not words:  # the learners are not imported for nothing
         return (), []
-    meant: dict[str, str] = {}
-    for name in FAMILIES.names():
-        family = FAMILIES[name]
+    meant = dict(FAMILIES)
+    for name in models.FAMILIES.names():
+        family = models.FAMILIES[name]
         for word in (name, family.label, *family.aliases):
             meant[word.lower()] = name
     found = tuple(dict.fromkeys(meant[word.lower()] for word in words if word.lower() in meant))

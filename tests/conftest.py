@@ -1,0 +1,9 @@
+"""What holds for all tests: one thread per numeric library, as in the processes that train and serve."""
+
+from __future__ import annotations
+
+import os
+
+# Before numpy is imported anywhere: its BLAS reads these once.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_variable] = "1"

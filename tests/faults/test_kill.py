@@ -1,0 +1,85 @@
+"""`kill -9` of any process at any instant: the job ends succeeded, nothing is fitted twice, lost or left over."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+
+import httpx
+import pytest
+from support.server import ServerProcess, wait_for
+from support.tables import write_churn
+from support.workbench import job, start_job, upload, wait_for_end
+
+KINDS = ("server", "worker", "supervisor", "trainer", "pool")
+INSTANTS = int(os.environ.get("ATHANOR_FAULT_INSTANTS", "3"))
+SEED = int(os.environ.get("ATHANOR_FAULT_SEED", str(int(time.time()))))
+LATEST_S = 3.0  # after the job is running; it takes about 4 s when nobody disturbs it
+
+
+@pytest.fixture
+def server(tmp_path):
+    process = ServerProcess(tmp_path / "data").start()
+    yield process
+    if process.left_over():
+        process.end()
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_job_survives_the_death_of_its(kind, server, tmp_path, record_property):
+    """One server lives through all instants (or is started again), so later jobs also prove that it recovered."""
+    print(f"\nfaults: ATHANOR_FAULT_SEED={SEED} kind={kind} instants={INSTANTS}")
+    record_property("seed", SEED)
+    rng = random.Random(f"{SEED}/{kind}")
+    acknowledged = []
+    for number in range(INSTANTS):
+        table = write_churn(tmp_path / f"churn-{number}.csv", seed=number)
+        with server.client() as client:
+            acknowledged.append(upload(client, table))
+            job_id = start_job(client, acknowledged[-1], "churned", name=f"job {number}")
+            wait_for(lambda: job(client, job_id)["status"] == "running", "the job to run", log=server.log)  # noqa: B023
+            killed = _kill(server, kind, after_s=rng.uniform(0.0, LATEST_S))
+        if kind == "server":
+            wait_for(lambda: not server.left_over(), "the server's processes to follow it", patience_s=10)
+            server.start()
+        with server.client() as client:
+            ended = wait_for_end(client, job_id)
+            assert ended["status"] == "completed", (number, killed, ended, server.log.read_text()[-4000:])
+            kept = {found["id"] for found in client.get("/automl/datasets").json()["datasets"]}
+            assert set(acknowledged) <= kept
+            _predicts(client, job_id)
+    for log in (server.data / "runs").glob("*/fits.log"):
+        fits = Counter(log.read_text().splitlines())
+        assert max(fits.values()) == 1, fits.most_common(3)
+    assert server.end() == 0
+    wait_for(lambda: not server.left_over(), "every process to be gone", patience_s=15)
+
+
+def _kill(server: ServerProcess, kind: str, *, after_s: float) -> str:
+    """Kill one process of the kind at the instant, if there is one: the job may have ended before."""
+    until = time.monotonic() + after_s
+    time.sleep(after_s)
+    found = server.pids(kind)
+    while not found and time.monotonic() < until + 1.0:  # pool processes are born a moment after the trainer
+        found = server.pids(kind)
+    if not found:
+        return f"nothing ({kind} was gone after {after_s:.2f} s)"
+    if kind == "server":
+        server.kill()
+    else:
+        os.kill(found[0], signal.SIGKILL)
+    return f"{kind} {found[0]} after {after_s:.2f} s"
+
+
+def _predicts(client: httpx.Client, job_id: str) -> None:
+    deployed = client.post(f"/automl/jobs/{job_id}/deploy")
+    assert deployed.status_code == 200, deployed.text
+    row = {"usage": 20.0, "plan": "basic", "months": 2, "tickets": 9}
+    answer = client.post(f"/model-registry/models/{deployed.json()['modelId']}/predict", json={"input_data": row})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["prediction"] == "yes"
