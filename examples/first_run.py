@@ -152,17 +152,13 @@ def show_predictions(answer: dict[str, Any], truth: Sequence[dict[str, Any]]) ->
 
 
 def how_to_go_on(api: Api, predict_path: str, row: dict[str, Any]) -> None:
-    few = dict(list(row.items())[:3])
+    few = json.dumps({"input_data": dict(list(row.items())[:3])})
     say("\nGo on from here:")
-    say(f"  API docs    {api.address}/workbench/docs")
-    say(f"  your key    {api.key}")
-    say("")
-    say(f"  curl -H 'X-API-Key: {api.key}' {api.address}/api/v1/automl/jobs")
-    say(f"  curl -H 'X-API-Key: {api.key}' -F file=@yours.csv {api.address}/api/v1/automl/datasets")
-    say(
-        f"  curl -H 'X-API-Key: {api.key}' -H 'Content-Type: application/json' "
-        f"-d '{json.dumps({'input_data': few})}' {api.address}{predict_path}"
-    )
+    say(f"  API docs: {api.address}/workbench/docs")
+    say(f"  export KEY={api.key}")
+    say(f'  curl -H "X-API-Key: $KEY" {api.address}/api/v1/automl/jobs')
+    say(f'  curl -H "X-API-Key: $KEY" -F file=@yours.csv {api.address}/api/v1/automl/datasets')
+    say(f"""  curl -H "X-API-Key: $KEY" -H 'Content-Type: application/json' -d '{few}' {api.address}{predict_path}""")
 
 
 # --- watching a training ----------------------------------------------------------------------------------------------
@@ -182,7 +178,7 @@ def watch(api: Api, job: str) -> None:
 
 
 def plain_view() -> Iterator[None]:
-    """A line whenever something changed that is worth one."""
+    """A line whenever something changed that is worth one, and the leaderboard at the end."""
     shown = None
     while True:
         status, metrics = yield
@@ -192,6 +188,11 @@ def plain_view() -> Iterator[None]:
             shown = news
             best = f", best {metrics['bestModel']} {metrics['valScore']:.4f}" if metrics["bestModel"] else ""
             say(f"{status['status']:<10}{status['progress']:>4.0%}, {len(metrics['leaderboard'])} trials{best}")
+        if status["status"] == "completed":
+            say(f"\n{'rank':<6}{'model':<14}{metrics['metric']:<12}folds")
+            for row in metrics["leaderboard"][:8]:
+                score = "-" if row["score_val"] is None else f"{row['score_val']:.4f}"
+                say(f"{row['rank'] or '-':<6}{row['model']:<14}{score:<12}{row['folds']}/{row['n_folds']}")
 
 
 def live_view() -> Iterator[None]:

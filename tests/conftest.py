@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import os
 
+from hypothesis import settings
+
 # Before numpy is imported anywhere: its BLAS reads these once.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"
+
+# The same examples on every machine, and no stopwatch on them: a busy machine is no failure.
+settings.register_profile("athanor", deadline=None, derandomize=True, database=None)
+settings.load_profile("athanor")

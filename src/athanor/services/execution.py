@@ -75,6 +75,12 @@ class Execution:
             if progress is not None and progress > held.progress:
                 transaction.jobs.put(replace(held, progress=progress, updated_at=self._now()))
 
+    def resolve(self, job: Job, *, problem: str, metric: str) -> None:
+        """Say what the run's task left open, once it is known: everybody who looks at the run sees it. Raises LeaseLost."""
+        with self._records.change(EVERYONE) as transaction:
+            run = transaction.runs.get(_held(transaction, job).subject_id)
+            transaction.runs.put(replace(run, task=replace(run.task, problem=problem, metric=metric)))
+
     def succeed(self, job: Job, models: Iterable[Model] = (), *, spent_s: float = 0.0, peak_memory: int = 0) -> None:
         """End the job and write its result, in one step. Raises LeaseLost."""
         with self._records.change(EVERYONE) as transaction:

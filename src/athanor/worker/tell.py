@@ -68,6 +68,7 @@ class Teller:
     @_note.register
     def _(self, event: Started) -> None:
         self._metric = event.metric
+        self._execution.resolve(self._job, problem=event.problem, metric=event.metric)
         self._keep(EventKind.STARTED, asdict(event))
         self._line(f"AutoML job started - problem type: {event.problem}")
 

@@ -89,6 +89,7 @@ class _Rows:
     """Rows to fit or to judge: matrix, target, and weights that add up to 1."""
 
     X: Any
+    X_T: Any
     y: Floats
     share: Floats
 
@@ -97,7 +98,7 @@ class _Rows:
         weight = np.ones(len(fittable.y)) if fittable.weight is None else fittable.weight
         total = float(weight.sum())
         chosen = X if len(fittable.rows) == X.shape[0] else X[fittable.rows]
-        return cls(chosen, fittable.y, weight / total if total > 0.0 else weight)
+        return cls(chosen, chosen.T, fittable.y, weight / total if total > 0.0 else weight)
 
     @property
     def is_empty(self) -> bool:
@@ -139,7 +140,7 @@ def _objective(rows: _Rows, loss: Loss, shape: tuple[int, ...], penalty: float) 
         losses, slopes = loss(rows.outputs(weights), rows.y)
         slopes *= rows.share[:, None]
         gradient = np.empty(shape)
-        gradient[:-1] = rows.X.T @ slopes.astype(np.float32)
+        gradient[:-1] = rows.X_T @ slopes.astype(np.float32)
         gradient[:-1] += penalty * weights[:-1]
         gradient[-1] = slopes.sum(axis=0)
         return float(rows.share @ losses) + 0.5 * penalty * float(np.square(weights[:-1]).sum()), gradient.ravel()

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 
 from athanor.api.auth import NEEDS
 from athanor.api.dialects import Now
-from athanor.api.dialects.workbench import auth, bodies, datasets, jobs, registry
+from athanor.api.dialects.workbench import answers, auth, datasets, jobs, registry
 from athanor.api.dialects.workbench.errors import shape_errors
 from athanor.api.json_response import SafeJSONResponse
 from athanor.api.uploads import Spool
@@ -68,7 +68,7 @@ def _tell_errors(schema: dict[str, Any]) -> None:
     schemas = components["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    told = bodies.ErrorBody.model_json_schema(ref_template="#/components/schemas/{model}")
+    told = answers.ErrorBody.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(told.pop("$defs"))
     schemas["ErrorBody"] = told
     components["securitySchemes"] = {

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from athanor.api.auth import GuardedRoute, TheActor, TheServices
-from athanor.api.dialects.workbench import bodies, words
+from athanor.api.dialects.workbench import answers, bodies, words
 from athanor.api.request_ids import request_id
 from athanor.core.actor import ApiKey, Scope
 from athanor.errors import InvalidInput
@@ -18,7 +18,7 @@ from athanor.services.keys import KeyStatus, status_of
 ROUTER = APIRouter(route_class=GuardedRoute, tags=["Keys"])
 
 
-@ROUTER.get("/auth/whoami", response_model=bodies.WhoAmIAnswer, summary="Whose key this is, and what it may do")
+@ROUTER.get("/auth/whoami", response_model=answers.WhoAmIAnswer, summary="Whose key this is, and what it may do")
 def whoami(actor: TheActor) -> dict[str, Any]:
     data = {
         "id": words.user_id(actor.user_id),
@@ -33,7 +33,7 @@ def whoami(actor: TheActor) -> dict[str, Any]:
 @ROUTER.post(
     "/auth/api-keys",
     status_code=201,
-    response_model=bodies.NewKeyAnswer,
+    response_model=answers.NewKeyAnswer,
     summary="Make a key; its text is shown this once",
     openapi_extra=words.needs(Scope.KEYS_WRITE),
 )
@@ -44,7 +44,7 @@ def create_key(body: bodies.CreateKey, request: Request, actor: TheActor, servic
 
 @ROUTER.get(
     "/auth/api-keys",
-    response_model=bodies.KeyListAnswer,
+    response_model=answers.KeyListAnswer,
     summary="The organization's keys, newest first",
     openapi_extra=words.needs(Scope.KEYS_READ),
 )

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from athanor.api.auth import GuardedRoute, TheActor, TheServices
-from athanor.api.dialects.workbench import bodies, words
+from athanor.api.dialects.workbench import answers, bodies, words
 from athanor.api.uploads import Spool, shown_filename
 from athanor.core.actor import Scope
 from athanor.core.dataset import Origin
@@ -34,7 +34,7 @@ _FORM = {
 
 @ROUTER.get(
     "/automl/datasets",
-    response_model=bodies.DatasetList,
+    response_model=answers.DatasetList,
     summary="All datasets, newest first",
     openapi_extra=words.needs(Scope.DATA_READ),
 )
@@ -45,7 +45,7 @@ def list_datasets(actor: TheActor, services: TheServices) -> dict[str, Any]:
 @ROUTER.post(
     "/automl/datasets",
     status_code=201,
-    response_model=bodies.DatasetBody,
+    response_model=answers.DatasetBody,
     summary="Upload a CSV or Parquet file as a multipart form",
     openapi_extra={**words.needs(Scope.DATA_WRITE), "requestBody": _FORM},
 )
@@ -65,7 +65,7 @@ async def upload_dataset(request: Request, actor: TheActor, services: TheService
 
 @ROUTER.post(
     "/automl/datasets/upload-url",
-    response_model=bodies.UploadOpened,
+    response_model=answers.UploadOpened,
     summary="Leave to PUT one file",
     openapi_extra=words.needs(Scope.DATA_WRITE),
 )
@@ -84,7 +84,7 @@ def open_upload(body: bodies.OpenUpload, request: Request, actor: TheActor, serv
 @ROUTER.put(
     "/automl/datasets/uploads/{upload}",
     status_code=201,
-    response_model=bodies.DatasetBody,
+    response_model=answers.DatasetBody,
     summary="The file itself, as the body",
     openapi_extra={
         **words.needs(Scope.DATA_WRITE),
@@ -127,7 +127,7 @@ def import_dataset(body: bodies.ImportDataset) -> dict[str, Any]:
 
 @ROUTER.get(
     "/automl/datasets/{dataset}/files",
-    response_model=bodies.FileList,
+    response_model=answers.FileList,
     summary="The files of a dataset",
     openapi_extra=words.needs(Scope.DATA_READ),
 )
@@ -140,7 +140,7 @@ def list_files(dataset: DatasetId, actor: TheActor, services: TheServices) -> di
 
 @ROUTER.get(
     "/automl/datasets/{dataset}/columns",
-    response_model=bodies.ColumnList,
+    response_model=answers.ColumnList,
     summary="The columns of a dataset, what they were taken to mean, and why",
     openapi_extra=words.needs(Scope.DATA_READ),
 )

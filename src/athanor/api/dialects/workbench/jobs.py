@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from athanor.api.auth import GuardedRoute, TheActor, TheServices
-from athanor.api.dialects.workbench import bodies, tasks, words
+from athanor.api.dialects.workbench import answers, bodies, tasks, words
 from athanor.api.dialects.workbench.datasets import check_file
 from athanor.core.actor import Actor, Scope
 from athanor.core.dataset import Origin
@@ -41,7 +41,7 @@ Word = Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")]
 
 @ROUTER.get(
     "/automl/jobs",
-    response_model=bodies.JobList,
+    response_model=answers.JobList,
     summary="Jobs that match, page by page",
     openapi_extra=words.needs(Scope.RUNS_READ),
 )
@@ -74,7 +74,7 @@ def list_jobs(
 @ROUTER.post(
     "/automl/jobs",
     status_code=201,
-    response_model=bodies.JobStarted,
+    response_model=answers.JobStarted,
     summary="Start a job",
     openapi_extra=words.needs(Scope.RUNS_WRITE),
 )
@@ -102,7 +102,7 @@ def start_job(body: bodies.StartJob, actor: TheActor, services: TheServices) -> 
 
 @ROUTER.get(
     "/automl/jobs/{job}",
-    response_model=bodies.JobBody,
+    response_model=answers.JobBody,
     summary="One job",
     openapi_extra=words.needs(Scope.RUNS_READ),
 )
@@ -123,7 +123,7 @@ def delete_job(job: JobId, actor: TheActor, services: TheServices) -> Response:
 
 @ROUTER.post(
     "/automl/jobs/{job}/stop",
-    response_model=bodies.JobStopped,
+    response_model=answers.JobStopped,
     summary="Stop a job and discard what it has",
     openapi_extra=words.needs(Scope.RUNS_WRITE),
 )
@@ -136,7 +136,7 @@ def stop_job(job: JobId, actor: TheActor, services: TheServices) -> dict[str, An
 
 @ROUTER.post(
     "/automl/jobs/{job}/deploy",
-    response_model=bodies.JobDeployed,
+    response_model=answers.JobDeployed,
     summary="Register the best model of a completed job and serve it",
     openapi_extra=words.needs(Scope.RUNS_WRITE, Scope.MODELS_WRITE),
 )
@@ -158,7 +158,7 @@ def deploy_job(
 
 @ROUTER.get(
     "/automl/jobs/{job}/logs",
-    response_model=bodies.JobLogs,
+    response_model=answers.JobLogs,
     summary="The last lines of a job's log, oldest first",
     openapi_extra=words.needs(Scope.RUNS_READ),
 )
@@ -196,7 +196,7 @@ def job_logs(
 
 @ROUTER.get(
     "/automl/jobs/{job}/status",
-    response_model=bodies.JobStatus,
+    response_model=answers.JobStatus,
     summary="How far a job is",
     openapi_extra=words.needs(Scope.RUNS_READ),
 )
@@ -207,7 +207,7 @@ def job_status(job: JobId, actor: TheActor, services: TheServices) -> dict[str, 
 
 @ROUTER.get(
     "/automl/jobs/{job}/metrics",
-    response_model=bodies.JobMetrics,
+    response_model=answers.JobMetrics,
     summary="The leaderboard, while the job is at work and afterwards",
     openapi_extra=words.needs(Scope.RUNS_READ),
 )
@@ -239,7 +239,7 @@ def job_metrics(job: JobId, actor: TheActor, services: TheServices) -> dict[str,
 
 @ROUTER.get(
     "/automl/stats",
-    response_model=bodies.JobStats,
+    response_model=answers.JobStats,
     summary="How many jobs of the organization are in which state",
     openapi_extra=words.needs(Scope.RUNS_READ),
 )

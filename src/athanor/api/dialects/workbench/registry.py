@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from athanor.api.auth import GuardedRoute, TheActor, TheServices
-from athanor.api.dialects.workbench import bodies, words
+from athanor.api.dialects.workbench import answers, bodies, words
 from athanor.api.dialects.workbench.jobs import MAX_LIMIT, Limit, Offset, Word
 from athanor.core.actor import Scope
 from athanor.core.ids import new_id
@@ -29,7 +29,7 @@ ModelId = Annotated[str, Path(description="model_ and 32 hexadecimal digits")]
 
 @ROUTER.get(
     "/model-registry/models",
-    response_model=bodies.ModelList,
+    response_model=answers.ModelList,
     summary="Registered models that match, page by page",
     openapi_extra=words.needs(Scope.MODELS_READ),
 )
@@ -66,7 +66,7 @@ def list_models(
 
 @ROUTER.get(
     "/model-registry/models/{model}",
-    response_model=bodies.ModelBody,
+    response_model=answers.ModelBody,
     summary="One registered model",
     openapi_extra=words.needs(Scope.MODELS_READ),
 )
@@ -76,7 +76,7 @@ def get_model(model: ModelId, request: Request, actor: TheActor, services: TheSe
 
 @ROUTER.put(
     "/model-registry/models/{model}",
-    response_model=bodies.ModelBody,
+    response_model=answers.ModelBody,
     summary="Change a model's name, description or tags",
     openapi_extra=WRITE,
 )
@@ -109,7 +109,7 @@ def delete_model(model: ModelId, actor: TheActor, services: TheServices) -> Resp
 
 @ROUTER.get(
     "/model-registry/models/{model}/versions",
-    response_model=bodies.VersionList,
+    response_model=answers.VersionList,
     summary="The versions of a model, newest first",
     openapi_extra=words.needs(Scope.MODELS_READ),
 )
@@ -120,7 +120,7 @@ def list_versions(model: ModelId, actor: TheActor, services: TheServices) -> dic
 
 @ROUTER.get(
     "/model-registry/models/{model}/status",
-    response_model=bodies.ModelStatus,
+    response_model=answers.ModelStatus,
     summary="Whether a model answers",
     openapi_extra=words.needs(Scope.MODELS_READ),
 )
@@ -131,7 +131,7 @@ def model_status(model: ModelId, request: Request, actor: TheActor, services: Th
 
 @ROUTER.post(
     "/model-registry/models/{model}/deploy",
-    response_model=bodies.ModelServed,
+    response_model=answers.ModelServed,
     summary="Let a model answer; nothing happens where it does",
     openapi_extra=WRITE,
 )
@@ -141,7 +141,7 @@ def deploy_model(model: ModelId, actor: TheActor, services: TheServices) -> dict
 
 @ROUTER.post(
     "/model-registry/models/{model}/start",
-    response_model=bodies.ModelServed,
+    response_model=answers.ModelServed,
     summary="Let a stopped model answer again",
     openapi_extra=WRITE,
 )
@@ -151,7 +151,7 @@ def start_model(model: ModelId, actor: TheActor, services: TheServices) -> dict[
 
 @ROUTER.post(
     "/model-registry/models/{model}/stop",
-    response_model=bodies.ModelServed,
+    response_model=answers.ModelServed,
     summary="Let a model answer no more",
     openapi_extra=WRITE,
 )
@@ -161,7 +161,7 @@ def stop_model(model: ModelId, actor: TheActor, services: TheServices) -> dict[s
 
 @ROUTER.post(
     "/model-registry/models/{model}/predict",
-    response_model=bodies.PredictAnswer,
+    response_model=answers.PredictAnswer,
     summary="Predict one row, or some",
     openapi_extra=words.needs(Scope.PREDICT),
 )
