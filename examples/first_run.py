@@ -199,7 +199,6 @@ def live_view() -> Iterator[None]:
     """A bar and a table that are drawn anew in place."""
     from rich.console import Group
     from rich.live import Live
-    from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
 
@@ -213,8 +212,9 @@ def live_view() -> Iterator[None]:
                 score = "" if row["score_val"] is None else f"{row['score_val']:.4f}"
                 folds = f"{row['folds']}/{row['n_folds']}"
                 table.add_row(str(row["rank"] or "-"), row["model"], score, f"{row['fit_time']:.1f}", folds)
-            bar = ProgressBar(total=1.0, completed=status["progress"], width=60)
-            live.update(Group(Text(f"{status['status']} {status['progress']:.0%}"), bar, table))
+            filled = round(60 * status["progress"])
+            bar = f"{'━' * filled}{'╌' * (60 - filled)} {status['status']} {status['progress']:.0%}"
+            live.update(Group(Text(bar), table))
 
 
 # --- the server -------------------------------------------------------------------------------------------------------

@@ -127,8 +127,8 @@ def test_what_is_forked_never_imports_polars_and_starts_no_thread():
     code = "\n".join(
         [
             *(f"import athanor.engine.{name}" for name in FORKED),
-            "from athanor.engine import nursery",
-            "nursery.import_learners()",
+            "from athanor.engine import learners, nursery",
+            "learners.import_learners()",
             "import sys",
             "assert 'polars' not in sys.modules",
             "assert nursery.is_single_threaded()",

@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -174,6 +175,8 @@ def serve(settings: Settings) -> None:
 def _serve(settings: Settings) -> None:
     import uvicorn
 
+    from athanor.engine.learners import import_learners
+
     folders = Folders(data=settings.data_folder.absolute())
     folders.make()
     with _alone(folders.data), closing(_listen(settings.host, settings.port)) as listening:
@@ -189,6 +192,7 @@ def _serve(settings: Settings) -> None:
                 timeout_graceful_shutdown=DRAIN_S,
             )
             host, port = listening.getsockname()[:2]
+            Thread(target=import_learners, name="warm-up", daemon=True).start()  # the first prediction need not wait
             log.info("server started", extra={"host": host, "port": port, "data_folder": str(folders.data)})
             with _worker(settings):
                 uvicorn.Server(config).run(sockets=[listening])

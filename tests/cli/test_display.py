@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from athanor.cli.display import LiveDisplay, PlainDisplay, line_of
+from athanor.cli.display import BAR_WIDTH, LiveDisplay, PlainDisplay, bar, line_of
 from athanor.engine.events import (
     FoldFinished,
     IncumbentChanged,
@@ -64,3 +64,9 @@ def test_in_a_terminal_progress_and_leaderboard_are_drawn():
     drawn = screen.getvalue()
     for words in ("fold 2 of 5", "15 s left", "Ensemble", "0.91234", "Linear", "0/5", "[bold]not markup[/bold]"):
         assert words in drawn
+
+
+@pytest.mark.parametrize(("fraction", "filled"), [(0.0, 0), (0.5, BAR_WIDTH // 2), (1.0, BAR_WIDTH), (1.7, BAR_WIDTH)])
+def test_the_bar_is_filled_as_far_as_the_run_is(fraction, filled):
+    drawn = bar(fraction)
+    assert (len(drawn), drawn.count("━")) == (BAR_WIDTH, filled)

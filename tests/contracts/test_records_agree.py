@@ -138,7 +138,7 @@ def worlds(a_world):
     return [a_world(), a_world()]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first=st.tuples(DATASETS, JOBS, JOBS, JOBS), changes=st.lists(CHANGES, min_size=1, max_size=8))
 def test_both_answer_the_same(first, changes, worlds, migrated_file, tmp_path):
     file = tmp_path / "records.db"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from athanor.engine.events import Event, LeaderboardRow
 
 SHOWN_ROWS = 8  # of the leaderboard, in the live view
+BAR_WIDTH = 60
 
 
 class Display(Protocol):
@@ -112,14 +113,13 @@ class LiveDisplay:
 
     def _picture(self) -> Group:
         from rich.console import Group
-        from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
 
         left = "" if self._left_s is None else f", {spell_duration(self._left_s)} left"
-        parts: list[Text | ProgressBar | Table] = [
+        parts: list[Text | Table] = [
             Text(f"{self._doing} · {spell_duration(self._elapsed_s())}{left}"),
-            ProgressBar(total=1.0, completed=self._fraction, width=60),
+            Text(bar(self._fraction)),
         ]
         if self._rows:
             table = Table(box=None, pad_edge=False, header_style="bold")
@@ -131,6 +131,12 @@ class LiveDisplay:
             parts.append(table)
         parts.append(Text(self._news, style="dim"))
         return Group(*parts)
+
+
+def bar(fraction: float) -> str:
+    """A line that is filled as far as the run is."""
+    filled = round(BAR_WIDTH * min(max(fraction, 0.0), 1.0))
+    return "━" * filled + "╌" * (BAR_WIDTH - filled)
 
 
 def line_of(event: Event, metric: str) -> str | None:

@@ -51,10 +51,12 @@ def predict(
     from time import monotonic
 
     from athanor.engine.frames import to_dataset
+    from athanor.engine.learners import import_learners
     from athanor.engine.predictor import Predictor
     from athanor.engine.readers import read
 
     begun = monotonic()
+    import_learners()
     predictor = Predictor.load(model)
     if proba and not predictor.classes:
         raise InvalidInput("This model predicts a number, so there are no classes for --proba to show.", field="proba")

@@ -36,11 +36,16 @@ class Collection(Protocol[N]):
 
     Fields in `where`, `search` and `sort` are names of the noun's own scalar fields; a name that is no such field is a
     programming error (ValueError). A `where` value that is a tuple, list or set matches any of its members; None
-    matches None.
+    matches None. In a transaction that only looks, changing and locking are programming errors too (RuntimeError).
+
+    What another noun stands under (its project, dataset, run, registered model, …) is added before it and removed
+    after it, and belongs to the same organization; anything else is a Conflict. After a Conflict the change may go on.
     """
 
     def add(self, noun: N) -> None:
-        """Raises Conflict when the id, or what must be unique, is taken."""
+        """Raises Conflict when the id, or what must be unique, is taken; Forbidden for another organization's noun;
+        InvalidInput for what no database can hold (NUL in a text, NaN, more than 64 bits).
+        """
         ...
 
     def get(self, id: UUID, *, lock: bool = False) -> N:  # noqa: A002
@@ -48,7 +53,7 @@ class Collection(Protocol[N]):
         ...
 
     def put(self, noun: N) -> None:
-        """Replace the noun of the same id. Raises NotFound."""
+        """Replace the noun of the same id; its organization stays. Raises NotFound, and what `add` raises."""
         ...
 
     def remove(self, id: UUID) -> None:  # noqa: A002
@@ -66,7 +71,7 @@ class Collection(Protocol[N]):
         offset: int = 0,
         lock: bool = False,
     ) -> Page[N]:
-        """What matches, in order (ties by id).
+        """What matches, in order (None first, ties by id; all of it turned round when `descending`).
 
         search  (text, fields): the text stands in one of the fields, letter case ignored; % and _ mean themselves
         lock    nobody else changes the found ones until the transaction ends; ones that are locked are left out
@@ -93,7 +98,9 @@ class EventLog(Protocol):
         """The newest events of these kinds, strictly after `since` where given, oldest first."""
         ...
 
-    def remove(self, job_id: UUID) -> None: ...
+    def remove(self, job_id: UUID) -> None:
+        """Forget them. They go with their job in any case."""
+        ...
 
 
 class Transaction(Protocol):
@@ -153,7 +160,9 @@ class BlobStore(Protocol):
         ...
 
     def put_folder(self, prefix: str, folder: Path) -> None:
-        """Every file of `folder` under `prefix/…`, all or nothing."""
+        """Every file of `folder` under `prefix/…`, all or nothing. Raises Conflict where something is there already,
+        InvalidInput for a folder without files or with links in it.
+        """
         ...
 
     def open(self, key: str) -> BinaryIO:
@@ -164,7 +173,9 @@ class BlobStore(Protocol):
         """A local, read-only path of the blob, or of the folder of all blobs below `key/`. Raises NotFound."""
         ...
 
-    def keys(self, prefix: str = "") -> Iterator[str]: ...
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """The blob `prefix` and all below `prefix/`, or all there are, in no order."""
+        ...
 
     def delete(self, key: str) -> None:
         """The blob `key`, or all below `key/`. Nothing happens where there is none."""

@@ -173,6 +173,7 @@ class FolderCheckpoints:
             yield place
             sync_tree(place)
             link = self.folder / f".incumbent-{number}"
+            link.unlink(missing_ok=True)  # of a process that was killed between the next two lines
             link.symlink_to(Path("incumbents") / str(number))
             link.replace(self.folder / "incumbent")
         except BaseException:

@@ -40,9 +40,20 @@ def _as(column: Column, found: ColumnSchema, wanted: ColumnSchema) -> Column:
             return column
         return Times(_parsed(column, wanted, _moment, "a date or time", _NAT).astype("datetime64[us]"))
     if isinstance(column, Numbers):
-        return column
+        return _truths(column, wanted) if wanted.storage is Storage.BOOLEAN else column
     read = cells.truth if wanted.storage is Storage.BOOLEAN else cells.number
     return Numbers(_parsed(column, wanted, read, "a number", np.nan).astype(np.float64))
+
+
+def _truths(column: Numbers, wanted: ColumnSchema) -> Numbers:
+    bad = np.flatnonzero(~(np.isnan(column.values) | np.isin(column.values, (0.0, 1.0))))
+    if len(bad):
+        raise InvalidInput(
+            f"Row {bad[0] + 1}, column {wanted.name!r}: expected true or false as in the training data, "
+            f"got {column.values[bad[0]]:g}.",
+            field=wanted.name,
+        )
+    return column
 
 
 def _parsed(column: Column, wanted: ColumnSchema, read: Callable[[str], Any], what: str, missing: Any) -> Any:

@@ -53,11 +53,11 @@ def _parents() -> Iterator[tuple[int, int]]:
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             try:
-                stat = Path(entry.path, "stat").read_text()
+                stat = Path(entry.path, "stat").read_bytes()
             except OSError:  # it ended meanwhile
                 continue
-            # The second field is the program's name in parentheses and may hold anything; the parent comes after it.
-            yield int(entry.name), int(stat.rpartition(")")[2].split()[1])
+            # The second field is the program's name in parentheses and may hold any bytes; the parent comes after it.
+            yield int(entry.name), int(stat.rpartition(b")")[2].split()[1])
 
 
 def _meminfo(word: str) -> int:

@@ -34,7 +34,7 @@ def read_head(folder: Path) -> dict[str, Any]:
     try:
         head: dict[str, Any] = json.loads(path.read_bytes())
         made_by = int(head["format"])
-        files: Mapping[str, str] = head["files"]
+        files: Mapping[str, str] = dict(head["files"])
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidInput(f"{path} is not a model's description.") from error
     if made_by > FORMAT:
@@ -43,7 +43,7 @@ def read_head(folder: Path) -> dict[str, Any]:
         check_name(name)
         try:
             found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        except FileNotFoundError as error:
+        except OSError as error:
             raise InvalidInput(f"The model in {folder} is not complete: {name} is missing.") from error
         if found != wanted:
             raise InvalidInput(f"The model in {folder} was changed after it was made: {name} has other contents.")

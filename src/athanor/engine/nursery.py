@@ -15,11 +15,11 @@ import struct
 import sys
 import traceback
 from dataclasses import asdict
-from importlib import import_module
 from mmap import mmap
 from pathlib import Path
 from typing import Any, NoReturn
 
+from athanor.engine.learners import import_learners
 from athanor.errors import AthanorError
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -95,39 +95,35 @@ def _receive_exactly(link: socket.socket, size: int) -> bytes | None:
 
 def live(link: socket.socket) -> NoReturn:
     """Fork, end and reap pool processes as told, until the other side is gone."""
-    die_with_parent(os.getppid())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who draws the terminal
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    import_learners()
+    try:
+        die_with_parent(os.getppid())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who draws the terminal
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        import_learners()
+        _nurse(link)
+    except BaseException:  # noqa: BLE001 - the outermost frame of the nursery
+        # A forked copy must not unwind into the frames of whoever forked it: say what happened and end here.
+        traceback.print_exc()
+        os._exit(70)
+    os._exit(0)
+
+
+def _nurse(link: socket.socket) -> None:
     children: list[int] = []
     while (message := receive(link)) is not None:
         if "fork" in message:
             children.append(_fork(link, message["fork"]))
-        elif "end" in message and message["end"] in children:
+        elif message["end"] in children:
             children.remove(message["end"])
             with contextlib.suppress(ProcessLookupError):
                 os.kill(message["end"], signal.SIGKILL)
             _, status = os.waitpid(message["end"], 0)
             send(link, {"status": status})
+        else:
+            send(link, {})  # a child of the nursery before this one, with which it died
     for child in children:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
-    os._exit(0)
-
-
-def import_learners() -> None:
-    """Load what pool processes need, once for all of them."""
-    from athanor.engine.features import VIEWS
-    from athanor.engine.metrics import METRICS
-    from athanor.engine.models import FAMILIES
-    from athanor.engine.problems import PROBLEMS
-
-    for registry in (FAMILIES, VIEWS, METRICS, PROBLEMS):
-        for name in registry.names():
-            _ = registry[name]
-    for name in FAMILIES.names():
-        for library in FAMILIES[name].libraries:
-            import_module(library)
 
 
 def reap(pid: int) -> None:

@@ -131,8 +131,8 @@ class LocalPool:
     """
 
     def __init__(self, size: int | None = None, *, memory_limit: int | None = None) -> None:
-        """`size` None: one process per core. `memory_limit` counts bytes of this process and all below it; None: 80 % of
-        what is free now.
+        """`size` None: one process per core. `memory_limit` counts bytes of this process and all below it; None:
+        80 % of what is free now.
         """
         self._size = size or memory.cores()
         self.memory_limit = memory_limit or int(0.8 * memory.available())
@@ -234,7 +234,7 @@ class LocalPool:
         self._processes.remove(process)
         # The pid cannot be someone else's: the nursery, its parent, reaps it only here.
         answer = self._ask({"end": process.pid})
-        if answer is None:
+        if not answer:  # no one answers, or a new one that does not know the process
             return "the nursery died"
         code = os.waitstatus_to_exitcode(answer["status"])
         return f"signal {-code}" if code < 0 else f"exit status {code}"

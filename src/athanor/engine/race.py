@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -59,7 +58,8 @@ class Race:
     _saved: tuple[Mapping[str, float], int] | None = field(default=None, init=False)  # shares and number of folds
     _barrier_s: float = field(default=0.1, init=False)  # what the longest one took
     _has_news: bool = field(default=False, init=False)  # a fold was fitted since the last barrier
-    _started: float = field(default_factory=time.monotonic, init=False)
+    _is_abandoned: bool = field(default=False, init=False)  # fits did not come back when they were called in
+    _started: float = field(init=False)
     _told: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
@@ -67,6 +67,7 @@ class Race:
         found = entries(self.given.problem.name, self.plan, is_sparse=is_sparse)
         self._standings = Standings(self.given, self.checkpoints, {entry.trial: entry for entry in found})
         self._workers = self.pool.size
+        self._started = self.clock.clock()
 
     def run(self) -> str:
         """Fit until the schedule or the time ends; in words which. Raises Impossible where no model came of it."""
@@ -89,6 +90,8 @@ class Race:
         self._tell_progress("finished", fraction=1.0)
         if self.clock.finishing:
             return "finish requested"
+        if not self.clock.is_timed:
+            return "schedule complete"
         is_complete = bool(runners) and all(self._standings.is_complete(entry.trial) for entry in runners)
         return "schedule complete" if is_complete else "time limit"
 
@@ -132,45 +135,57 @@ class Race:
             return order
         first = self._standings.records.get((order.trial, 0))
         wanted_s = share_s if first is None else max(share_s, SLACK * first.fit_s)
-        return replace(order, deadline=time.monotonic() + min(wanted_s, max(self._fits_left_s(), 0.0)))
+        return replace(order, deadline=self.clock.clock() + min(wanted_s, max(self._fits_left_s(), 0.0)))
 
     def _may_start(self) -> bool:
         """Whether there is time for another fit: always for the first one, be it cut after one step."""
-        return self._fits_left_s() > 0 or not (self._standings.records or self.clock.finishing)
+        if self._fits_left_s() > 0:
+            return True
+        return not (self._standings.records or self.clock.finishing or self._is_abandoned)
 
     def _call_in(self, under_way: int) -> list[Outcome]:
         """Ask the fits under way for what they have; end those that do not answer."""
         self.pool.hurry()
         patience_s = GRACE_S if self._standings.records else max(self.clock.left_s() - GRACE_S, FIRST_S)
-        until = time.monotonic() + patience_s
+        until = self.clock.clock() + patience_s
         outcomes: list[Outcome] = []
-        while len(outcomes) < under_way and time.monotonic() < until:
-            outcomes += self.pool.wait(until - time.monotonic())
-        return outcomes + self.pool.abandon()
+        while len(outcomes) < under_way and self.clock.clock() < until:
+            outcomes += self.pool.wait(until - self.clock.clock())
+        late = self.pool.abandon()
+        self._is_abandoned = bool(late)
+        return outcomes + late
 
     def _note(self, outcome: Outcome) -> list[FoldFit]:
         """Take note of an outcome; the fits to try again."""
-        if outcome.record is not None:
-            self._take(outcome.record)
+        record = outcome.record
+        if record is None and outcome.lost is not None:
+            record = self._kept(outcome.order)
+        if record is not None:
+            self._take(record)
         elif outcome.failed is not None:
             self._give_up(outcome.order.trial, outcome.failed)
         elif outcome.lost != LATE:
             return self._again(outcome.order, outcome.lost or "")
         return []
 
+    def _kept(self, order: FoldFit) -> FoldRecord | None:
+        """The fold of a process that was lost after it had kept the fold and before it could say so."""
+        found = self.checkpoints.finished()
+        return next((record for record in found if (record.trial, record.fold) == (order.trial, order.fold)), None)
+
     def _again(self, order: FoldFit, lost: str) -> list[FoldFit]:
         """What to do about a fold whose process was lost: the same again, with less where memory ran out."""
         label, key = self._standings.entries[order.trial].label, (order.trial, order.fold)
+        if lost == OUT_OF_MEMORY and self._workers > 1:  # not the fold's fault: too many stood side by side
+            self._workers -= 1
+            self.tell(Warned(message=f"Memory is at its limit: going on with {self._workers} fits at a time."))
+            return [order]
         self._lost[key] = self._lost.get(key, 0) + 1
         if self._lost[key] >= TRIES:
             self._give_up(order.trial, f"its process was lost {TRIES} times, last by {lost}")
             return []
         if lost != OUT_OF_MEMORY:
             self.tell(Warned(message=f"{label}: the process of fold {order.fold + 1} ended ({lost}); trying again."))
-            return [order]
-        if self._workers > 1:
-            self._workers -= 1
-            self.tell(Warned(message=f"Memory is at its limit: going on with {self._workers} fits at a time."))
             return [order]
         self.tell(Warned(message=f"{label}: memory is at its limit; trying with half of the rows."))
         return [fewer_rows(order, int((self.given.folds != order.fold).sum()))]
@@ -206,7 +221,7 @@ class Race:
             return
         members = read_head(folder)["members"]
         shares = {member["trial"]: member["share"] for member in members}
-        if all(trial in self._standings.entries for trial in shares):
+        if all(self._standings.n_finished(trial) for trial in shares):
             n_folds = self._standings.n_common(shares)
             self._on_disk = Weights(shares=shares, utility=self._standings.utility(shares, n_folds))
             self._saved = (shares, sum(len(member["folds"]) for member in members))
@@ -237,29 +252,34 @@ class Race:
 
         The incumbent stays where it is better than the newcomer on the rows that both did not see.
         """
-        started = time.monotonic()
+        started = self.clock.clock()
         chosen = self._standings.weigh(
             [entry.trial for entry in runners],
             cap=cap,
             ensemble=self.plan.ensemble,
             seed=self.plan.seed,
-            clock=Budget(self.clock.deadline - self._barrier_s - GRACE_S),
+            clock=Budget(self.clock.deadline - self._barrier_s - GRACE_S, self.clock.clock),
         )
         if chosen is None:
             return
         for rival in self._rivals():
-            n_folds = self._standings.n_common({**rival.shares, **chosen.shares}, cap=cap)
+            # The model on disk was weighed on all the folds it has, whatever round this attempt has come to.
+            seen = None if rival is self._on_disk else cap
+            n_folds = self._standings.n_common({**rival.shares, **chosen.shares}, cap=seen)
             if self._standings.utility(chosen.shares, n_folds) < self._standings.utility(rival.shares, n_folds):
                 chosen = rival
         self._incumbent = chosen
         n_folds = sum(self._standings.n_finished(trial) for trial in chosen.shares)
         if self._saved is None or (self._has_news and self._saved != (chosen.shares, n_folds)):
             self._save(chosen, n_folds)
-        if self._has_news:
+        if self._has_news and self._on_disk is not None and self._is_weighed(self._on_disk, cap):
             self._on_disk = None
         self._has_news = False
         self.tell(LeaderboardChanged(rows=self.leaderboard()))
-        self._barrier_s = max(self._barrier_s, time.monotonic() - started)
+        self._barrier_s = max(self._barrier_s, self.clock.clock() - started)
+
+    def _is_weighed(self, weights: Weights, cap: int | None) -> bool:
+        return cap is None or self._standings.n_common(weights.shares) <= cap
 
     def _save_first(self, entry: Entry) -> None:
         """From now on there is a model, whatever it is worth. It is no rival: which fold ends first is chance."""
@@ -285,7 +305,7 @@ class Race:
             )
             write_leaderboard(folder, self._standings.leaderboard(chosen))
         self._saved = (chosen.shares, n_folds)
-        elapsed_s = time.monotonic() - self._started
+        elapsed_s = self.clock.clock() - self._started
         self.tell(IncumbentChanged(score=score, members=len(chosen.shares), elapsed_s=elapsed_s))
 
     # --- the clock ----------------------------------------------------------------------------------------------------
@@ -310,7 +330,7 @@ class Race:
         )
 
     def _tell_progress(self, doing: str, *, fraction: float | None = None) -> None:
-        now = time.monotonic()
+        now = self.clock.clock()
         if fraction is None and now - self._told < TOLD_S:
             return
         self._told = now
@@ -327,6 +347,8 @@ class Race:
         )
 
     def _why_nothing(self) -> str:
+        if self.clock.finishing and not self._failed:
+            return "The run was asked to finish before its first model was there."
         if not self._failed:
             return "The time limit ended before the first model was finished. Give more time, or fewer rows."
         labels = self._standings.entries

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.dataset import Column, Dataset, Numbers
+from athanor.engine.dataset import Column, Dataset, Numbers, Words
 from athanor.engine.dataset_files import arrays_of, mapped, open_dataset, save_dataset
 from athanor.engine.folds import make_folds
 from athanor.engine.metrics import METRICS, Metric
@@ -63,6 +63,8 @@ class TrainingSet:
         for array in (*truth, *columns):
             if array is not None:
                 digest.update(np.ascontiguousarray(array).tobytes())
+        words = [column.vocabulary for column in self.features.columns.values() if isinstance(column, Words)]
+        digest.update(json.dumps([self.truth.classes, *map(list, words)]).encode())
         return digest.hexdigest()
 
 
@@ -87,6 +89,13 @@ def make_training_set(dataset: Dataset, task: Task, plan: Plan) -> TrainingSet:
         fitting = ", ".join(name for name in METRICS.names() if problem.name in METRICS[name].problems)
         raise InvalidInput(
             f"The metric {metric.name!r} does not fit a {problem.name} target. These do: {fitting}.", field="metric"
+        )
+    constant = np.tile(problem.baseline(truth), (len(truth.y), 1))
+    if np.isnan(metric.score(truth, problem.predictions(constant, truth.classes))):
+        raise InvalidInput(
+            f"The metric {metric.name!r} is not defined on the values of {task.target!r} and their weights. "
+            "Choose another one.",
+            field="metric",
         )
     names = _feature_names(typed.schema, task)
     resolved = replace(task, problem=problem.name, metric=metric.name, features=names)

@@ -76,7 +76,7 @@ class Execution:
                 transaction.jobs.put(replace(held, progress=progress, updated_at=self._now()))
 
     def resolve(self, job: Job, *, problem: str, metric: str) -> None:
-        """Say what the run's task left open, once it is known: everybody who looks at the run sees it. Raises LeaseLost."""
+        """Say what the run's task left open, once it is known, for all who look at the run. Raises LeaseLost."""
         with self._records.change(EVERYONE) as transaction:
             run = transaction.runs.get(_held(transaction, job).subject_id)
             transaction.runs.put(replace(run, task=replace(run.task, problem=problem, metric=metric)))
@@ -99,15 +99,19 @@ class Execution:
     def stop(self, job: Job) -> None:
         """End the job because a person asked for it. Raises LeaseLost."""
         with self._records.change(EVERYONE) as transaction:
-            held = _held(transaction, job)
-            transaction.jobs.put(advance(held, JobState.STOPPED, now=self._now()))
-            transaction.events.append(job.id, [_line(self._now(), "info", "AutoML job stopped")])
+            self._stop(transaction, _held(transaction, job))
 
     def give_back(self, job: Job, *, spent_s: float) -> None:
-        """Put a running job back into the queue: this executor is going away, the job did nothing wrong."""
+        """Put a running job back into the queue: this executor is going away, the job did nothing wrong.
+
+        One that a person asked to stop is stopped. Raises LeaseLost.
+        """
         with self._records.change(EVERYONE) as transaction:
             held = replace(_held(transaction, job), spent_s=spent_s)
-            transaction.jobs.put(advance(held, JobState.QUEUED, now=self._now()))
+            if held.request is Request.STOP:
+                self._stop(transaction, held)
+            else:
+                transaction.jobs.put(advance(held, JobState.QUEUED, now=self._now()))
 
     def lose(self, job: Job, *, checkpoints: int) -> Job:
         """The job's processes are gone: queue it again, or fail it when it gets nowhere. Raises LeaseLost."""
@@ -132,6 +136,10 @@ class Execution:
             where = {"dataset_id": run.dataset_id}
             found = transaction.segments.find(where, sort="position", limit=version.n_segments).items
             return [segment.blob for segment in found], version.schema
+
+    def _stop(self, transaction: Transaction, held: Job) -> None:
+        transaction.jobs.put(advance(held, JobState.STOPPED, now=self._now()))
+        transaction.events.append(held.id, [_line(self._now(), "info", "AutoML job stopped")])
 
     def _take(self, transaction: Transaction, job: Job) -> Job:
         taken = advance(job, JobState.RUNNING, now=self._now())

@@ -13,7 +13,8 @@ import time
 from dataclasses import dataclass, field
 
 from athanor.core.job import Job
-from athanor.engine.nursery import die_with_parent, import_learners
+from athanor.engine.learners import import_learners
+from athanor.engine.nursery import die_with_parent
 from athanor.services.execution import LeaseLost
 from athanor.worker.supervise import count_checkpoints, supervise
 from athanor.worker.workplace import Workplace, is_locked, take_lock

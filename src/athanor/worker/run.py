@@ -37,6 +37,7 @@ def train(given: Assignment, place: Workplace) -> None:
 
     budget = Budget(given.deadline)
     signal.signal(FINISH_SIGNAL, lambda *_: budget.finish())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {FINISH_SIGNAL})  # one that came before now is heard now
     run = place.execution.run_of(given.job)
     cores = min(run.plan.cores or place.cores_per_job, memory.cores())
     pool = LocalPool(cores, memory_limit=given.memory_limit)  # before anything below starts a thread
@@ -47,16 +48,18 @@ def train(given: Assignment, place: Workplace) -> None:
         dataset = read_segments([place.blobs.local(key) for key in segments], schema)
         teller = Teller(place.execution, given.job, place.now)
         checkpoints = FolderCheckpoints(place.run_folder(run.id))
-        learn(
-            dataset,
-            run.task,
-            replace(run.plan, cores=cores),
-            budget=budget,
-            pool=pool,
-            checkpoints=checkpoints,
-            tell=teller,
-        )
-        teller.flush()
+        try:
+            learn(
+                dataset,
+                run.task,
+                replace(run.plan, cores=cores),
+                budget=budget,
+                pool=pool,
+                checkpoints=checkpoints,
+                tell=teller,
+            )
+        finally:
+            teller.flush()  # what was told before a failure says how it came to it
     finally:
         pool.close()
 

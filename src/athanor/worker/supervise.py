@@ -74,7 +74,11 @@ class _Supervisor:
             self.memory_limit = plan.memory_limit or 0
         self.memory_limit = self.memory_limit or self.place.memory_limit or int(0.8 * memory.available())
         reader = self._start_trainer()
-        status, asked = self._watch()
+        try:
+            status, asked = self._watch()
+        except BaseException:
+            self._kill()  # whoever has the job now must not share it with this trainer
+            raise
         with os.fdopen(reader) as said:
             self._end(status, asked, said.read())
 
@@ -84,6 +88,8 @@ class _Supervisor:
             deadline=self.started + self.limit_s - WRAP_UP_S,
             memory_limit=int(0.95 * self.memory_limit),  # the rest is this process' own
         )
+        # A trainer that does not listen yet would die of the signal: it waits until the trainer unblocks it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {FINISH_SIGNAL})
         reader, writer = os.pipe()
         parent = os.getpid()
         self.trainer = os.fork()
@@ -167,6 +173,9 @@ class _Supervisor:
     def _succeed(self, why: Request | str | None) -> None:
         """Store what the trainer left, and end the job with it in one step."""
         execution = self.place.execution
+        if self.job.kind is not JobKind.TRAIN and why is not None:
+            execution.fail(self.job, self._why_nothing(why))
+            return
         if self.job.kind is not JobKind.TRAIN:
             execution.succeed(self.job, spent_s=self._spent_s(), peak_memory=self.peak_memory)
             return
@@ -174,9 +183,12 @@ class _Supervisor:
         if folder is None:
             execution.fail(self.job, self._why_nothing(why))
             return
+        models = _models(self.job, folder, self.place)
+        artifact = models[0].artifact if models else None
+        if artifact is None:
+            execution.fail(self.job, "The metric is not defined on the rows validated so far. Give more time to the run.")
+            return
         with ExitStack() as undo:
-            models = _models(self.job, folder, self.place)
-            artifact = models[0].artifact or ""
             undo.callback(self.place.blobs.delete, artifact)
             self.place.blobs.put_folder(artifact, folder)
             execution.succeed(self.job, models, spent_s=self._spent_s(), peak_memory=self.peak_memory)

@@ -142,3 +142,13 @@ def test_the_scaled_view_has_nothing_missing(make_table):
     view = VIEWS["scaled"].fit(table.take(np.arange(200)))
     assert np.isfinite(dense(view.transform(table))).all()
     assert view.categorical == ()
+
+
+@every_view
+def test_numbers_that_look_like_ids_are_seen_as_levels_too(name, make_table):
+    """Their size says nothing; how often they come back, or which they are, may say much."""
+    table = make_table().select(["code"])
+    dense_count = Numbers(table["code"].values / 1000.0)
+    as_ids = VIEWS[name].fit(table)
+    as_count = VIEWS[name].fit(replace(table, columns={"code": dense_count}))
+    assert as_ids.n_features > as_count.n_features == 1

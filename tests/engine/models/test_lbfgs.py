@@ -39,15 +39,7 @@ def test_the_gradient_vanishes_where_a_descent_ends():
 
 
 def test_no_step_goes_up():
-    values = []
-
-    def watched(x):
-        value, gradient = squares(x)
-        return value, gradient
-
-    points = [np.zeros(10)]
-    for steps in range(1, 15):
-        points.append(descend(watched, np.zeros(10), steps=steps, stop=never).point)
+    points = [descend(squares, np.zeros(10), steps=steps, stop=never).point for steps in range(15)]
     values = [squares(point)[0] for point in points]
     assert values == sorted(values, reverse=True)
 

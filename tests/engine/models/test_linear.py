@@ -18,7 +18,7 @@ X = RNG.normal(size=(400, 6)).astype(np.float32)
 SIGNAL = X @ RNG.normal(size=6) + RNG.normal(size=400)
 
 
-def fitted(problem, truth, X_given=X, **changes):
+def fitted(problem, truth, X_given=X, *, changes=None):
     found = PROBLEMS[problem]
     given = {
         "problem": found,
@@ -31,7 +31,7 @@ def fitted(problem, truth, X_given=X, **changes):
         "seed": 0,
         "stop": lambda: False,
     }
-    return FAMILIES["linear"].fit(FitInput(**(given | changes)), {"steps": 300})
+    return FAMILIES["linear"].fit(FitInput(**(given | (changes or {}))), {"steps": 300})
 
 
 @pytest.fixture
@@ -73,8 +73,7 @@ def test_without_usable_validation_rows_the_training_rows_decide():
     truth = Truth(y=np.digitize(SIGNAL, [-1.0, 1.0]).astype(float), classes=("a", "b", "c"))
     rows = np.flatnonzero(truth.y[:300] < 2)
     others = 300 + np.flatnonzero(truth.y[300:] == 2)
-    found = fitted(
-        "multiclass", truth, X=X[rows], truth=truth.take(rows), X_valid=X[others], truth_valid=truth.take(others)
-    )
+    changes = {"X": X[rows], "truth": truth.take(rows), "X_valid": X[others], "truth_valid": truth.take(others)}
+    found = fitted("multiclass", truth, changes=changes)
     assert np.isfinite(found.margins(X)).all()
     assert found.weights[:-1].any()

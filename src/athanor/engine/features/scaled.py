@@ -10,7 +10,7 @@ from athanor.engine.features.categories import OneHot
 from athanor.engine.features.columnwise import Columnwise
 from athanor.engine.features.encoder import Encoder
 from athanor.engine.features.meaning import Meaning, meaning_of
-from athanor.engine.features.numbers import Number
+from athanor.engine.features.numbers import CountedNumber, Number, looks_like_ids
 from athanor.engine.features.scaling import Scaled
 from athanor.engine.features.texts import HashedWords, TextStatistics
 from athanor.engine.features.times import TimeParts
@@ -35,7 +35,7 @@ class ScaledView:
 def _choose(column: Column, schema: ColumnSchema) -> list[Encoder]:
     match meaning_of(column, schema):
         case Meaning.NUMBER:
-            return [Scaled.of(Number(), column)]
+            return _choose_number(column)
         case Meaning.CATEGORY:
             return [OneHot(Vocabulary.of(column))]
         case Meaning.TIME:
@@ -47,6 +47,13 @@ def _choose(column: Column, schema: ColumnSchema) -> list[Encoder]:
             return [ScaledBlock.of(column) if block.is_sparse else Scaled.of(block, column)]
         case Meaning.NOTHING:
             return []
+
+
+def _choose_number(column: Column) -> list[Encoder]:
+    if not looks_like_ids(column):
+        return [Scaled.of(Number(), column)]
+    vocabulary = Vocabulary.of(column)
+    return [Scaled.of(CountedNumber(vocabulary), column), OneHot(vocabulary)]
 
 
 SCALED = ScaledView()

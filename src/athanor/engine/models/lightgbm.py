@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +64,10 @@ _PORTFOLIO: tuple[Options, ...] = (
     },
 )
 # With many classes each round is as many trees. More of them than this cost seconds to predict with and bring little.
-_MOST_TREES = 10_000
+_MOST_TREES = 6_000
 _LEAST_ROUNDS = 30
+_BLOCK_LEAVES = 60_000  # about 4 MB of nodes
+_NUM_LEAVES = re.compile(r"^num_leaves=(\d+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +76,28 @@ class FittedLightGBM:
 
     target: Target
     text: str
-    booster: Any  # lightgbm.Booster of `text`; None without trees
+    booster: Any = None  # lightgbm.Booster of `text`; None without trees
+    n_leaves: int = 0
+
+    @classmethod
+    def of(cls, target: Target, text: str) -> FittedLightGBM:
+        import lightgbm
+
+        booster = lightgbm.Booster(model_str=text)
+        return cls(target, text, booster, sum(map(int, _NUM_LEAVES.findall(text))))
 
     def margins(self, X: Any) -> NDArray[np.float64]:
         if self.booster is None:
             return self.target.decode(np.zeros((X.shape[0], 0)))
-        raw = self.booster.predict(X, raw_score=True, num_threads=1)
-        return self.target.decode(np.asarray(raw, np.float64).reshape(X.shape[0], self.target.n_outputs))
+        # In blocks of trees that stay in the processor's cache: 8,000 trees took 5.7 s for 4,000 rows in one walk, and
+        # 2.6 s so. The blocks depend on the model alone, and so do the bits.
+        rounds = self.booster.current_iteration()
+        block = max(1, _BLOCK_LEAVES // max(1, self.n_leaves // rounds))
+        raw = np.zeros((X.shape[0], self.target.n_outputs))
+        for start in range(0, rounds, block):
+            part = self.booster.predict(X, raw_score=True, start_iteration=start, num_iteration=block, num_threads=1)
+            raw += np.reshape(part, raw.shape)
+        return self.target.decode(raw)
 
     def save(self, folder: Path) -> None:
         save_target(self.target, folder)
@@ -122,7 +140,7 @@ class LightGBM:
         given = sample_rows(given, options)
         target = target_of(given)
         if not target.n_outputs:
-            return FittedLightGBM(target, "", None)
+            return FittedLightGBM(target, "")
         rounds = min(int(options["rounds"]), max(_MOST_TREES // target.n_outputs, _LEAST_ROUNDS))
         params = _params(given, options, target)
         # Fewer rounds than asked for go faster, by the root: halfway between the same fit and the same distance.
@@ -132,18 +150,15 @@ class LightGBM:
             booster = lightgbm.Booster(params, train)
             best = _boost(booster, _add_valid(booster, train, given, target, params), given, rounds)
             text = booster.model_to_string(num_iteration=best)
-            return FittedLightGBM(target, text, lightgbm.Booster(model_str=text))
+            return FittedLightGBM.of(target, text)
         except lightgbm.basic.LightGBMError as error:
             raise Impossible(f"LightGBM cannot be fitted to these rows: {error}.") from error
 
     def load(self, folder: Path) -> FittedLightGBM:
-        import lightgbm
-
         target = load_target(folder)
         if not target.n_outputs:
-            return FittedLightGBM(target, "", None)
-        text = (folder / MODEL_FILE).read_text(encoding="utf-8")
-        return FittedLightGBM(target, text, lightgbm.Booster(model_str=text))
+            return FittedLightGBM(target, "")
+        return FittedLightGBM.of(target, (folder / MODEL_FILE).read_text(encoding="utf-8"))
 
 
 def _params(given: FitInput, options: Options, target: Target) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Linear:
 
     def estimate(self, shape: Shape, options: Options) -> Estimate:
         n_rows = min(shape.n_rows, int(options.get("max_rows", shape.n_rows)))
-        cells = n_rows * shape.n_features * (0.05 if shape.is_sparse else 1.0)
+        cells = n_rows * shape.n_features * (0.02 if shape.is_sparse else 1.0)
         passes = 2.0 * float(options["steps"])
         seconds = 0.05 + passes * (cells * shape.n_margins * 5e-10 + n_rows * shape.n_margins * 2e-8)
         memory = 4 * cells + 60 * n_rows * shape.n_margins + 400 * shape.n_features * shape.n_margins + 10 * 2**20
