@@ -18,7 +18,10 @@ def a_table(n_rows: int = 300, *, problem: str = "binary", seed: int = 7) -> Dat
     signal = np.nan_to_num(size) + (age > 50) + (kinds == "red") + 0.3 * rng.normal(size=n_rows)
     targets = {
         "binary": (Words.of(np.where(signal > np.median(signal), "yes", "no").tolist()), Storage.STRING),
-        "multiclass": (Words.of(np.array(["low", "mid", "high"])[np.digitize(signal, [0.5, 1.5])].tolist()), Storage.STRING),
+        "multiclass": (
+            Words.of(np.array(["low", "mid", "high"])[np.digitize(signal, [0.5, 1.5])].tolist()),
+            Storage.STRING,
+        ),
         "regression": (Numbers(signal), Storage.FLOAT),
     }
     target, storage = targets[problem]

@@ -68,9 +68,7 @@ def test_the_same_seed_gives_the_same_bits_on_one_worker_and_on_two(make_table):
         pool.close()
     alone = learn(table, TASK, THREE, pool=InlinePool())
     assert alone.score == together.score
-    assert np.array_equal(
-        alone.predictor.predict(table).probabilities, together.predictor.predict(table).probabilities
-    )
+    assert np.array_equal(alone.predictor.predict(table).probabilities, together.predictor.predict(table).probabilities)
 
 
 def test_a_run_that_was_cut_off_fits_no_fold_twice_and_ends_with_the_same_bits(make_table, tmp_path):
@@ -87,9 +85,7 @@ def test_a_run_that_was_cut_off_fits_no_fold_twice_and_ends_with_the_same_bits(m
     with pytest.raises(CutOff):
         learn(table, TASK, THREE, pool=InlinePool(), checkpoints=FolderCheckpoints(tmp_path), tell=cut)
     heard = []
-    resumed = learn(
-        table, TASK, THREE, pool=InlinePool(), checkpoints=FolderCheckpoints(tmp_path), tell=heard.append
-    )
+    resumed = learn(table, TASK, THREE, pool=InlinePool(), checkpoints=FolderCheckpoints(tmp_path), tell=heard.append)
     fits = (tmp_path / "fits.log").read_text().splitlines()
     assert len(fits) == len(set(fits)) == 9
     assert sum(event.restored for event in heard if isinstance(event, FoldFinished)) == 4

@@ -10,6 +10,7 @@ from collections import Counter
 
 import httpx
 import pytest
+
 from support.server import ServerProcess, wait_for
 from support.tables import write_churn
 from support.workbench import job, start_job, upload, wait_for_end
@@ -33,7 +34,7 @@ def server(tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_job_survives_the_death_of_its(kind, server, tmp_path, record_property):
     """One server lives through all instants (or is started again), so later jobs also prove that it recovered."""
-    print(f"\nfaults: ATHANOR_FAULT_SEED={SEED} kind={kind} instants={INSTANTS}")
+    print(f"\nfaults: ATHANOR_FAULT_SEED={SEED} kind={kind} instants={INSTANTS}")  # noqa: T201 - to run it again
     record_property("seed", SEED)
     rng = random.Random(f"{SEED}/{kind}")
     acknowledged = []

@@ -6,10 +6,10 @@ import csv
 import time
 
 import pytest
-from support.server import wait_for
-from support.workbench import job, start_job, upload, wait_for_end
 
 from athanor.engine.predictor import Predictor
+from support.server import wait_for
+from support.workbench import job, start_job, upload, wait_for_end
 
 ROW = {"usage": 20.0, "plan": "basic", "months": 2, "tickets": 9}
 
@@ -19,7 +19,9 @@ def completed(server, churn):
     """A dataset, and a job on it that ended well. (dataset id, job id, the job)"""
     with server.client() as client:
         dataset = upload(client, churn)
-        job_id = start_job(client, dataset, "churned", name="Churn", description="who leaves", metric="f1", timeLimit=120)
+        job_id = start_job(
+            client, dataset, "churned", name="Churn", description="who leaves", metric="f1", timeLimit=120
+        )
         return dataset, job_id, wait_for_end(client, job_id)
 
 

@@ -101,7 +101,9 @@ class ServerProcess:
 ATHANOR = [sys.executable, "-m", "athanor.cli.main"]
 
 
-def wait_for(condition: Callable[[], Any], what: str, *, patience_s: float = PATIENCE_S, log: Path | None = None) -> Any:
+def wait_for(
+    condition: Callable[[], Any], what: str, *, patience_s: float = PATIENCE_S, log: Path | None = None
+) -> Any:
     """What `condition` gives as soon as it is true."""
     until = time.monotonic() + patience_s
     while time.monotonic() < until:

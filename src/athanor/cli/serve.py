@@ -20,7 +20,7 @@ Examples:
   athanor serve --port 9000 --data /srv/athanor
   ATHANOR_HOST=0.0.0.0 athanor serve            every setting has a variable
 
-The first start prints an administrator's key, once. Make more with `athanor keys create`.
+Where no key was ever made, it prints an administrator's key, once. Make more with `athanor keys create`.
 SIGTERM and Ctrl-C end it; a job that was running goes on from its last finished fold at the next start.
 """)
 WORKER_EPILOG = as_written("""

@@ -48,4 +48,7 @@ def leaderboard_cells(rows: Sequence[LeaderboardRow]) -> list[tuple[str, ...]]:
 
 
 def spell_score(score: float | None) -> str:
-    return "-" if score is None else f"{score:.5g}"
+    """Five digits, and no exponent for large numbers; "-" where there is no score."""
+    if score is None:
+        return "-"
+    return f"{score:.0f}" if 1e4 <= abs(score) < 1e15 else f"{score:.5g}"

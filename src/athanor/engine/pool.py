@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import selectors
+import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from mmap import mmap
 from pathlib import Path
@@ -184,6 +186,8 @@ class LocalPool:
     def close(self) -> None:
         for process in list(self._processes):
             self._kill(process)
+        with suppress(ProcessLookupError):
+            os.kill(self._nursery_pid, signal.SIGKILL)  # it may be importing still, and has nothing to lose
         self._nursery_link.close()
         nursery.reap(self._nursery_pid)
 

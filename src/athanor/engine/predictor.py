@@ -24,6 +24,7 @@ from athanor.engine.problems import PROBLEMS
 from athanor.engine.rows import rows_to_dataset
 from athanor.engine.schema import Schema
 from athanor.engine.task import Label, Task
+from athanor.errors import InvalidInput
 
 CHUNK = 65_536  # rows predicted at a time, which bounds the memory of the matrices
 _LIBRARIES = ("athanor", "lightgbm", "numpy", "scikit-learn", "scipy")
@@ -101,8 +102,9 @@ class Predictor:
             for fold in member["folds"]:
                 key = (member["view"], fold)
                 if key not in views:
-                    views[key] = VIEWS[member["view"]].load(_view_place(folder, *key))
-                model = FAMILIES[member["family"]].load(_model_place(folder, member["trial"], fold))
+                    views[key] = VIEWS[member["view"]].load(_verified(folder, _view_place(folder, *key), head["files"]))
+                place = _verified(folder, _model_place(folder, member["trial"], fold), head["files"])
+                model = FAMILIES[member["family"]].load(place)
                 folds.append(FoldModel(key, model))
             members.append(Member(member["trial"], member["family"], member["share"], tuple(folds)))
         size = sum((folder / name).stat().st_size for name in head["files"])
@@ -206,6 +208,15 @@ def _model_place(folder: Path, trial: str, fold: int) -> Path:
 
 def _view_place(folder: Path, view: str, fold: int) -> Path:
     return folder / "views" / view / f"fold-{fold}"
+
+
+def _verified(folder: Path, place: Path, files: Iterable[str]) -> Path:
+    """`place`, whose files `read_head` has found unchanged. Raises InvalidInput where they are not among them."""
+    if not any((folder / name).parent == place for name in files):
+        raise InvalidInput(
+            f"The model in {folder} is not complete: no file of {place} is described in {model_files.HEAD}."
+        )
+    return place
 
 
 def _chunks(n_rows: int) -> Iterator[NDArray[np.int64]]:

@@ -186,7 +186,9 @@ class _Supervisor:
         models = _models(self.job, folder, self.place)
         artifact = models[0].artifact if models else None
         if artifact is None:
-            execution.fail(self.job, "The metric is not defined on the rows validated so far. Give more time to the run.")
+            execution.fail(
+                self.job, "The metric is not defined on the rows validated so far. Give more time to the run."
+            )
             return
         with ExitStack() as undo:
             undo.callback(self.place.blobs.delete, artifact)

@@ -6,6 +6,7 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from sqlalchemy import Connection, Engine, inspect, text
 
@@ -24,14 +25,12 @@ def migrate(url: str) -> None:
     """
     engine = open_engine(url, foreign_keys=False)
     try:
-        with in_our_words("The database"):
+        # All of it behind the lock: SQLite does not wait for a lock when it changes the kind of its journal.
+        with in_our_words("The database"), _alone(engine):
             if engine.dialect.name == "sqlite":
                 _use_write_ahead_log(engine)
             if not _is_newest(engine):
-                with _alone(engine):
-                    # Whoever held the lock before may have done it.
-                    if not _is_newest(engine):
-                        _upgrade(engine)
+                _upgrade(engine)
     finally:
         engine.dispose()
 
@@ -85,11 +84,18 @@ def _use_write_ahead_log(engine: Engine) -> None:
         )
 
 
+def _lock_file(engine: Engine) -> TextIO:
+    try:
+        return Path(f"{engine.url.database}.lock").open("w", encoding="ascii")
+    except OSError as error:
+        raise Unavailable(f"The database file {engine.url.database} cannot be opened: {error}.") from error
+
+
 @contextmanager
 def _alone(engine: Engine) -> Iterator[None]:
     """While the block runs, no other process migrates this database. The lock goes with its holder, however it ends."""
     if engine.dialect.name == "sqlite":
-        with Path(f"{engine.url.database}.lock").open("w", encoding="ascii") as file:
+        with _lock_file(engine) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
         return

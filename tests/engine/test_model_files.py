@@ -1,0 +1,173 @@
+"""Model folders: what may be in them, and that it is what was written."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from athanor.engine.checkpoint import sha256_of
+from athanor.engine.model_files import FORMAT, check_name, copy_model, link_files, read_head, write_head
+from athanor.errors import InvalidInput, NotFound
+
+WEIGHTS = "models/t/fold-0/weights.npy"
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A folder with two files and their description."""
+    folder = tmp_path / "model"
+    for name in (WEIGHTS, "views/codes/fold-0/view.json"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text(f"contents of {name}")
+    write_head(folder, {"score": 0.5}, sha256_of(folder))
+    return folder
+
+
+def rewrite(model, **changed):
+    """The description as someone else would spell it."""
+    head = json.loads((model / "model.json").read_text())
+    (model / "model.json").write_text(json.dumps(head | changed))
+
+
+def test_a_model_is_described_as_it_was_written(model):
+    head = read_head(model)
+    assert head["format"] == FORMAT
+    assert head["score"] == 0.5
+    assert set(head["files"]) == {WEIGHTS, "views/codes/fold-0/view.json"}
+
+
+def test_a_folder_without_a_description_is_no_model(tmp_path):
+    with pytest.raises(NotFound, match=r"There is no model in .*model\.json is missing"):
+        read_head(tmp_path)
+
+
+def test_a_file_that_is_missing_is_named(model):
+    (model / WEIGHTS).unlink()
+    with pytest.raises(InvalidInput, match=f"not complete: {WEIGHTS} is missing"):
+        read_head(model)
+
+
+def test_a_folder_in_the_place_of_a_file_is_refused(model):
+    (model / WEIGHTS).unlink()
+    (model / WEIGHTS).mkdir()
+    with pytest.raises(InvalidInput, match="not complete"):
+        read_head(model)
+
+
+def test_a_file_that_was_changed_is_named(model):
+    (model / WEIGHTS).write_text("other contents")
+    with pytest.raises(InvalidInput, match=f"changed after it was made: {WEIGHTS}"):
+        read_head(model)
+
+
+def test_a_hash_that_was_changed_is_found_out(model):
+    rewrite(model, files={**read_head(model)["files"], WEIGHTS: "0" * 64})
+    with pytest.raises(InvalidInput, match="changed after it was made"):
+        read_head(model)
+
+
+def test_a_newer_format_is_refused_before_anything_is_read(model):
+    rewrite(model, format=FORMAT + 1, files={"models/new.kind": "0"})
+    with pytest.raises(InvalidInput, match=f"has format {FORMAT + 1}; this version of Athanor reads up to {FORMAT}"):
+        read_head(model)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "not json", "[]", "{}", '{"format": 1}', '{"format": "new", "files": {}}', '{"format": 1, "files": 7}']
+)
+def test_a_description_that_is_none_is_refused(tmp_path, text):
+    (tmp_path / "model.json").write_text(text)
+    with pytest.raises(InvalidInput, match="is not a model's description"):
+        read_head(tmp_path)
+
+
+BAD_NAMES = [
+    "../x.json",
+    "models/../../x.json",
+    "/etc/x.json",
+    "models/t/model.pkl",
+    "models/t/model.PKL",
+    "model.joblib",
+    "model.npy.pkl",
+    "program.py",
+    "library.so",
+    "no_suffix",
+    "",
+    ".json",
+]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_a_file_outside_or_of_a_kind_that_can_hold_code_is_refused(tmp_path, name):
+    with pytest.raises(InvalidInput, match="A model may not hold the file"):
+        check_name(name)
+    with pytest.raises(InvalidInput, match="A model may not hold the file"):
+        write_head(tmp_path, {}, {name: "0"})
+    assert not (tmp_path / "model.json").exists()
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_a_description_that_names_such_a_file_is_refused_though_the_file_is_there(model, tmp_path, name):
+    (tmp_path / "x.json").write_text("{}")
+    rewrite(model, files={name: sha256_of(tmp_path)["x.json"]})
+    with pytest.raises(InvalidInput, match="A model may not hold the file"):
+        read_head(model)
+
+
+@pytest.mark.parametrize("name", ["model.txt", "models/t/fold-0/weights.npy", "views/codes/fold-10/view.json"])
+def test_files_of_safe_kinds_below_the_folder_are_allowed(name):
+    check_name(name)
+
+
+# --- copies -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_has_what_is_described_and_the_leaderboard_and_nothing_else(model, tmp_path):
+    (model / "leaderboard.json").write_text("[]")
+    (model / "left_over.txt").write_text("nobody knows")
+    copy_model(model, tmp_path / "copy")
+    expected = sha256_of(model)
+    del expected["left_over.txt"]
+    assert sha256_of(tmp_path / "copy") == expected
+
+
+def test_a_copy_is_its_own_file(model, tmp_path):
+    copy_model(model, tmp_path / "copy")
+    assert not os.path.samefile(model / WEIGHTS, tmp_path / "copy" / WEIGHTS)
+
+
+def test_an_empty_folder_may_take_a_copy(model, tmp_path):
+    (tmp_path / "copy").mkdir()
+    copy_model(model, tmp_path / "copy")
+    assert read_head(tmp_path / "copy") == read_head(model)
+
+
+def test_a_place_that_is_taken_is_left_alone(model, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    for place in (tmp_path, tmp_path / "mine.txt"):
+        with pytest.raises(InvalidInput, match="exists and is not empty"):
+            copy_model(model, place)
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_a_tampered_model_is_not_copied(model, tmp_path):
+    (model / WEIGHTS).write_text("other contents")
+    with pytest.raises(InvalidInput, match="changed after it was made"):
+        copy_model(model, tmp_path / "copy")
+
+
+def test_files_are_shared_where_the_disk_can(model, tmp_path):
+    link_files(model, tmp_path / "linked")
+    assert os.path.samefile(model / WEIGHTS, tmp_path / "linked" / WEIGHTS)
+
+
+def test_files_are_copied_where_the_disk_cannot_share_them(model, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError("Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    link_files(model, tmp_path / "copied")
+    assert sha256_of(tmp_path / "copied") == sha256_of(model)
+    assert not os.path.samefile(model / WEIGHTS, tmp_path / "copied" / WEIGHTS)
