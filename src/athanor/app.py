@@ -100,8 +100,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def open_platform(settings: Settings) -> Platform:
-    """The platform in the settings' data folder, which is made where there is none. Costs little where all is there."""
+def open_platform(settings: Settings, *, forks: bool = False) -> Platform:
+    """The platform in the settings' data folder, which is made where there is none. Costs little where all is there.
+
+    `forks` is for a process that forks while the platform is open, which then keeps no connection between transactions.
+    """
     from athanor.backends.blobs.local import LocalBlobs
     from athanor.backends.records.sql import SqlRecords, migrate
     from athanor.services.deploy import Deploy
@@ -116,7 +119,7 @@ def open_platform(settings: Settings) -> Platform:
     folders.make()
     url = f"sqlite:///{folders.database}"
     migrate(url)
-    records, blobs = SqlRecords(url), LocalBlobs(folders.blobs)
+    records, blobs = SqlRecords(url, keeps_connections=not forks), LocalBlobs(folders.blobs)
     services = Services(
         keys=Keys(records, now),
         ingest=Ingest(
@@ -205,7 +208,7 @@ def work(settings: Settings) -> None:
     write_json_lines(sys.stderr, level=settings.log_level)
     if settings.lifeline is not None:
         _end_with_server(settings.lifeline)
-    with closing(open_platform(settings)) as platform:
+    with closing(open_platform(settings, forks=True)) as platform:
         Worker(_workplace(platform)).run()
 
 
@@ -214,7 +217,7 @@ def run_job(settings: Settings, job_id: UUID) -> None:
     from athanor.worker.supervise import run_job as run_one
 
     write_json_lines(sys.stderr, level=settings.log_level)
-    with closing(open_platform(settings)) as platform:
+    with closing(open_platform(settings, forks=True)) as platform:
         run_one(job_id, _workplace(platform))
 
 

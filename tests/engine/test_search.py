@@ -97,8 +97,8 @@ def test_a_trial_is_known_by_its_family_and_options_alone(families):
 
 def test_a_trial_has_the_same_id_in_every_process():
     """Checkpoints are found by it: a change of how it is made loses what was fitted before."""
-    assert search._entry("linear", 0, {"steps": 100, "rate": 0.5}).trial == "ID"
-    assert search._entry("linear", 0, {"rate": 0.5, "steps": 100}).trial == "ID"
+    assert search._entry("linear", 0, {"steps": 100, "rate": 0.5}).trial == "c3161ae0616b"
+    assert search._entry("linear", 0, {"rate": 0.5, "steps": 100}).trial == "c3161ae0616b"
     program = (
         "from athanor.engine.search import entries; from athanor.engine.plan import Plan; "
         "print([entry.trial for entry in entries('binary', Plan(), is_sparse=False)])"

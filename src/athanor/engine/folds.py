@@ -10,8 +10,8 @@ from athanor.engine.predictions import Truth
 from athanor.engine.problems import Problem
 from athanor.errors import Impossible
 
-# Rows up to which so many folds pay, per preset. Small tables need many folds (a model loses 1/K of its rows), large
-# ones cannot afford them. Measured on the development sets; see docs/why/schedule.md.
+# Rows up to which so many folds pay, per preset: small tables need many (a model goes without 1/K of its rows), large
+# ones cannot afford them. Proposals, not yet tuned against each other (docs/why/schedule.md).
 _FOLDS = {
     "best_quality": ((1_500, 10), (30_000, 8), (100_000, 5), (None, 3)),
     "high_quality": ((1_500, 8), (100_000, 5), (None, 3)),

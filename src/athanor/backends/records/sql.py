@@ -1,4 +1,4 @@
-"""Records in SQLite or PostgreSQL: one table per noun, one connection per transaction."""
+"""Records in SQLite or PostgreSQL: one table per noun, a connection for each transaction at a time."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ class SqlRecords:
     PostgreSQL: changes run side by side (READ COMMITTED); what one of them must not change under another, it locks.
     """
 
-    def __init__(self, url: str) -> None:
-        self._engine = open_engine(url)
+    def __init__(self, url: str, *, keeps_connections: bool = False) -> None:
+        """`keeps_connections` is for processes that never fork; others open one for each transaction."""
+        self._engine = open_engine(url, keeps=keeps_connections)
 
     def close(self) -> None:
         self._engine.dispose()
