@@ -193,9 +193,14 @@ def test_the_incumbent_stays_until_its_successor_is_whole(store):
 
 def test_a_model_that_failed_while_it_was_written_leaves_the_one_before(store):
     save(store, "first")
-    with pytest.raises(ZeroDivisionError), store.new_incumbent() as folder:
-        (folder / "model.json").write_text("half")
-        raise ZeroDivisionError
+
+    def break_off():
+        with store.new_incumbent() as folder:
+            (folder / "model.json").write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        break_off()
     assert saved(store) == "first"
     assert len(list((store.folder / "incumbents").iterdir())) == 1
     save(store, "second")

@@ -213,3 +213,16 @@ def test_excluding_every_family_is_refused(make_table):
     plan = Plan(max_trials=1, time_limit_s=None, excluded_families=tuple(FAMILIES.names()))
     with pytest.raises(InvalidInput, match="Leave at least one in"):
         learn(make_table(), TASK, plan, pool=InlinePool())
+
+
+def test_in_noise_nothing_looks_learned(make_table):
+    """Scores are honest: what stops a fit, and what weighs an ensemble, never saw the rows that score it."""
+    found = []
+    for seed in range(6):
+        table = make_table(seed=seed)
+        words = table["target"]
+        noise = Words(np.random.default_rng(seed).permutation(words.codes), words.vocabulary)
+        shuffled = type(table)(table.schema, {**table.columns, "target": noise}, table.n_rows)
+        board = learn(shuffled, TASK, THREE, pool=InlinePool()).leaderboard
+        found += [row.score for row in board if row.trial != "ensemble"]
+    assert 0.45 < np.mean(found) < 0.52  # 18 areas under the curve of 300 rows; each has a standard error of 0.03

@@ -135,7 +135,7 @@ def test_a_copy_has_what_is_described_and_the_leaderboard_and_nothing_else(model
 
 def test_a_copy_is_its_own_file(model, tmp_path):
     copy_model(model, tmp_path / "copy")
-    assert not os.path.samefile(model / WEIGHTS, tmp_path / "copy" / WEIGHTS)
+    assert not (model / WEIGHTS).samefile(tmp_path / "copy" / WEIGHTS)
 
 
 def test_an_empty_folder_may_take_a_copy(model, tmp_path):
@@ -160,7 +160,7 @@ def test_a_tampered_model_is_not_copied(model, tmp_path):
 
 def test_files_are_shared_where_the_disk_can(model, tmp_path):
     link_files(model, tmp_path / "linked")
-    assert os.path.samefile(model / WEIGHTS, tmp_path / "linked" / WEIGHTS)
+    assert (model / WEIGHTS).samefile(tmp_path / "linked" / WEIGHTS)
 
 
 def test_files_are_copied_where_the_disk_cannot_share_them(model, tmp_path, monkeypatch):
@@ -170,4 +170,4 @@ def test_files_are_copied_where_the_disk_cannot_share_them(model, tmp_path, monk
     monkeypatch.setattr(os, "link", refuse)
     link_files(model, tmp_path / "copied")
     assert sha256_of(tmp_path / "copied") == sha256_of(model)
-    assert not os.path.samefile(model / WEIGHTS, tmp_path / "copied" / WEIGHTS)
+    assert not (model / WEIGHTS).samefile(tmp_path / "copied" / WEIGHTS)

@@ -8,7 +8,7 @@ import pytest
 from athanor.engine.budget import Budget
 from athanor.engine.checkpoint import FoldRecord
 from athanor.engine.dataset import Dataset, Numbers
-from athanor.engine.ensemble import Weights
+from athanor.engine.ensemble import Weights, alone
 from athanor.engine.predictions import Truth
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.search import Entry
@@ -56,7 +56,7 @@ def fitted(standings, trial, folds, *, error=0.0, fit_s=1.0):
             trial=trial, family="f", view="codes", fold=fold, score=errors[fold], fit_s=fit_s, predict_s=0.25,
             n_features=1, truncated=False, files={},
         )  # fmt: skip
-        standings.checkpoints.kept[trial, fold] = (Y[FOLDS == fold] + errors[fold]).astype(np.float32)[:, None]
+        standings.checkpoints.kept[trial, fold] = (Y[fold == FOLDS] + errors[fold]).astype(np.float32)[:, None]
 
 
 def weigh(standings, *trials, cap=None, ensemble=False):
@@ -93,28 +93,28 @@ def test_a_fold_takes_as_long_as_the_finished_ones_took_on_average(standings):
 
 def test_a_blend_is_judged_on_the_rows_of_the_folds_that_count(standings):
     fitted(standings, "a", [0, 1, 2], error=[1.0, 1.0, 7.0])
-    assert standings.score({"a": 1.0}, 1) == 1.0
-    assert standings.score({"a": 1.0}, 2) == 1.0
+    assert standings.utility({"a": 1.0}, 1) == -1.0
+    assert standings.utility({"a": 1.0}, 2) == -1.0
     assert standings.utility({"a": 1.0}, 3) == pytest.approx(-np.sqrt((1 + 1 + 49) / 3))
 
 
 def test_members_answer_for_the_same_rows(standings):
     fitted(standings, "a", [0, 1], error=1.0)
     fitted(standings, "b", [0, 1], error=-2.0)
-    assert standings.score({"a": 2 / 3, "b": 1 / 3}, 2) == pytest.approx(0.0, abs=1e-6)
+    assert standings.utility({"a": 2 / 3, "b": 1 / 3}, 2) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_a_block_is_read_once_for_a_number_of_folds(standings):
     fitted(standings, "a", [0, 1])
     for folds in (1, 2, 1, 2):  # a barrier compares with the one before
-        standings.score({"a": 1.0}, folds)
+        standings.utility({"a": 1.0}, folds)
     assert standings.checkpoints.reads == 1 + 2
 
 
 def test_earlier_blocks_can_be_asked_for_again(standings):
     fitted(standings, "a", [0, 1, 2], error=[1.0, 2.0, 3.0])
-    first = [standings.score({"a": 1.0}, folds) for folds in (1, 2, 3)]
-    assert [standings.score({"a": 1.0}, folds) for folds in (1, 2, 3)] == first
+    first = [standings.utility({"a": 1.0}, folds) for folds in (1, 2, 3)]
+    assert [standings.utility({"a": 1.0}, folds) for folds in (1, 2, 3)] == first
 
 
 # --- weighing -------------------------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ def test_earlier_blocks_can_be_asked_for_again(standings):
 def test_of_trials_with_the_same_folds_the_best_one_is_chosen(standings):
     fitted(standings, "a", [0, 1], error=2.0)
     fitted(standings, "b", [0, 1], error=1.0)
-    assert weigh(standings, "a", "b") == Weights(shares={"b": 1.0}, utility=-1.0)
+    assert weigh(standings, "a", "b") == Weights(shares={"b": 1.0}, score=1.0)
 
 
 def test_trials_with_opposite_errors_are_blended_where_that_is_wanted(standings):
@@ -132,7 +132,7 @@ def test_trials_with_opposite_errors_are_blended_where_that_is_wanted(standings)
     assert len(weigh(standings, "a", "b").shares) == 1
     blended = weigh(standings, "a", "b", ensemble=True)
     assert set(blended.shares) == {"a", "b"}
-    assert blended.utility == pytest.approx(0.0, abs=0.5)
+    assert blended.score == pytest.approx(0.0, abs=0.5)
 
 
 def test_a_trial_without_a_finished_fold_is_not_weighed(standings):
@@ -155,14 +155,14 @@ def test_where_most_have_one_fold_only_that_fold_decides(standings):
     fitted(standings, "a", [0, 1], error=[3.0, 0.0])
     fitted(standings, "b", [0], error=2.0)
     fitted(standings, "c", [0], error=1.0)
-    assert weigh(standings, "a", "b", "c") == Weights(shares={"c": 1.0}, utility=-1.0)
+    assert weigh(standings, "a", "b", "c") == Weights(shares={"c": 1.0}, score=1.0)
 
 
 def test_folds_beyond_the_cap_have_no_say(standings):
     """A run that goes on from its checkpoints decides as it did the first time."""
     fitted(standings, "a", [0, 1, 2], error=[1.0, 9.0, 9.0])
     fitted(standings, "b", [0], error=2.0)
-    assert weigh(standings, "a", "b", cap=1) == Weights(shares={"a": 1.0}, utility=-1.0)
+    assert weigh(standings, "a", "b", cap=1) == Weights(shares={"a": 1.0}, score=1.0)
 
 
 # --- the leaderboard ------------------------------------------------------------------------------------------------
@@ -181,20 +181,31 @@ def test_trials_with_a_fold_are_shown_with_their_score_so_far(standings):
 def test_one_trial_that_is_served_stands_on_top_under_its_own_name(standings):
     fitted(standings, "a", [0, 1, 2], error=2.0)
     fitted(standings, "b", [0], error=1.0)
-    assert shown(standings, Weights(shares={"b": 1.0}, utility=0.0)) == [(1, "B", 1.0, 1), (2, "A", 2.0, 3)]
+    assert shown(standings, alone("b")) == [(1, "B", 1.0, 1), (2, "A", 2.0, 3)]
 
 
-def test_an_ensemble_is_scored_on_the_rows_that_all_its_members_answered(standings):
+def test_an_ensemble_has_the_score_of_its_selection_and_the_folds_that_all_its_members_have(standings):
     fitted(standings, "a", [0, 1, 2], error=2.0)
     fitted(standings, "b", [0, 1], error=-2.0)
-    board = standings.leaderboard(Weights(shares={"a": 0.5, "b": 0.5}, utility=0.0))
+    board = standings.leaderboard(Weights(shares={"a": 0.5, "b": 0.5}, score=0.75))
     assert [(row.rank, row.name, row.trial, row.folds) for row in board] == [
         (1, "Ensemble", "ensemble", 2),
         (2, "A", "a", 3),
         (None, "B", "b", 2),
     ]
-    assert board[0].score == pytest.approx(0.0, abs=1e-6)
+    assert board[0].score == 0.75
     assert (board[0].fit_s, board[0].predict_s) == (5.0, 1.25)
+
+
+def test_a_trial_is_scored_on_all_rows_that_it_has_predicted(standings):
+    fitted(standings, "a", [0, 1, 2], error=[1.0, 1.0, 7.0])
+    assert standings.score(Weights(shares={"a": 1.0}, score=99.0)) == pytest.approx(np.sqrt(17))
+
+
+def test_a_score_that_is_undefined_is_none(standings):
+    fitted(standings, "a", [0], error=float("nan"))
+    assert standings.score(alone("a")) is None
+    assert standings.score(Weights(shares={"a": 0.5, "b": 0.5}, score=float("nan"))) is None
 
 
 def test_a_row_adds_up_what_its_folds_cost(standings):

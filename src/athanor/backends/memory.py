@@ -203,9 +203,16 @@ class MemoryEventLog:
         return [EVENT.shape.from_row(row) for row in rows[:limit]]
 
     def last(
-        self, job_id: UUID, *, kinds: Iterable[EventKind], limit: int = 1, since: datetime | None = None
+        self,
+        job_id: UUID,
+        *,
+        kinds: Iterable[EventKind],
+        limit: int = 1,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> list[JobEvent]:
         rows = [row for row in self._of(job_id, kinds) if since is None or row["at"] > since]
+        rows = [row for row in rows if until is None or row["at"] < until]
         return [EVENT.shape.from_row(row) for row in rows[max(0, len(rows) - limit) :]]
 
     def remove(self, job_id: UUID) -> None:

@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Gives the exit status: 0 fine, 1 it could not be done, 2 the input was wrong."""
     started = process_start() if arguments is None else None
     for name in ONE_THREAD:
-        os.environ.setdefault(name, "1")
+        os.environ[name] = "1"  # ours are processes of one thread each, whatever the shell says
     words = sys.argv[1:] if arguments is None else list(arguments)
     if (wanted := help_for(words)) is not None:
         print(wanted)

@@ -93,9 +93,15 @@ class EventLog(Protocol):
         ...
 
     def last(
-        self, job_id: UUID, *, kinds: Iterable[EventKind], limit: int = 1, since: datetime | None = None
+        self,
+        job_id: UUID,
+        *,
+        kinds: Iterable[EventKind],
+        limit: int = 1,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> list[JobEvent]:
-        """The newest events of these kinds, strictly after `since` where given, oldest first."""
+        """The newest events of these kinds, strictly after `since` and before `until` where given, oldest first."""
         ...
 
     def remove(self, job_id: UUID) -> None:

@@ -10,14 +10,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from athanor.engine.checkpoint import CheckpointStore, FoldRecord, sha256_of
+from athanor.engine.dataset import Rows
 from athanor.engine.features import VIEWS, FittedView
 from athanor.engine.models import FAMILIES, FitInput, Options
+from athanor.engine.predictions import Truth
 from athanor.engine.training_set import TrainingSet
 from athanor.errors import Impossible
 
 _VIEWS_KEPT = 2  # the lockstep fits one fold of every trial in turn, in two views
+_STOPPING_SHARE = 10  # one of so many training rows is set aside to stop by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +41,22 @@ class FoldFit:
     max_rows: int | None = None
 
 
-@dataclass(slots=True)
-class _Matrices:
-    view: FittedView
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some rows in a view: matrix and truth."""
+
     X: Any
-    X_valid: Any
+    truth: Truth
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """A fold's rows in a view: to fit, to stop by (also of the training rows), and to predict only."""
+
+    view: FittedView
+    fit: _Part
+    stop: _Part
+    valid: _Part
 
 
 @dataclass(slots=True)
@@ -51,16 +66,13 @@ class CrossFitter:
     given: TrainingSet
     checkpoints: CheckpointStore
     closing: Callable[[], bool]  # everybody stops
-    _matrices: OrderedDict[tuple[str, int, int | None], _Matrices] = field(default_factory=OrderedDict)
+    _parts: OrderedDict[tuple[str, int, int | None], _Parts] = field(default_factory=OrderedDict)
 
     def fit(self, order: FoldFit) -> FoldRecord:
         """Fit, predict the fold's own rows, keep both. Raises Impossible where the family cannot."""
         given, family = self.given, FAMILIES[order.family]
         started = time.monotonic()
-        valid = np.flatnonzero(given.folds == order.fold)
-        train = self._training_rows(order)
-        matrices = self._matrices_for(family.view, order, train, valid)
-        truth, truth_valid = given.truth.take(train), given.truth.take(valid)
+        parts = self._parts_for(family.view, order)
         stopped = False
 
         def stop() -> bool:
@@ -73,23 +85,23 @@ class CrossFitter:
             FitInput(
                 problem=given.problem,
                 metric=given.metric,
-                X=matrices.X,
-                truth=truth,
-                X_valid=matrices.X_valid,
-                truth_valid=truth_valid,
-                categorical=matrices.view.categorical,
+                X=parts.fit.X,
+                truth=parts.fit.truth,
+                X_stop=parts.stop.X,
+                truth_stop=parts.stop.truth,
+                categorical=parts.view.categorical,
                 seed=seed_for(order.seed, order.trial, order.fold),
                 stop=stop,
             ),
             order.options,
         )
         fitted = time.monotonic()
-        margins = model.margins(matrices.X_valid)
+        margins = model.margins(parts.valid.X)
         if not np.isfinite(margins).all():
             raise Impossible(f"{family.label} gave predictions that are not finite numbers.")
         predicted = time.monotonic()
         answers = given.problem.predictions(margins, given.truth.classes)
-        score = given.metric.score(truth_valid, answers)
+        score = given.metric.score(parts.valid.truth, answers)
         folder = self.checkpoints.new_folder()
         model.save(folder)
         record = FoldRecord(
@@ -99,35 +111,51 @@ class CrossFitter:
             fold=order.fold,
             score=None if np.isnan(score) else float(score),
             fit_s=fitted - started,
-            predict_s=(predicted - fitted) * 1000 / max(len(valid), 1),
-            n_features=matrices.view.n_features,
+            predict_s=(predicted - fitted) * 1000 / max(len(margins), 1),
+            n_features=parts.view.n_features,
             truncated=stopped,
             files=sha256_of(folder),
         )
         self.checkpoints.keep_fold(folder, record, margins.astype(np.float32))
         return record
 
-    def _training_rows(self, order: FoldFit) -> np.ndarray[Any, np.dtype[np.int64]]:
+    def _parts_for(self, view_name: str, order: FoldFit) -> _Parts:
+        key = (view_name, order.fold, order.max_rows)
+        if key in self._parts:
+            self._parts.move_to_end(key)
+            return self._parts[key]
+        while len(self._parts) >= _VIEWS_KEPT:
+            self._parts.popitem(last=False)
+        train = self._training_rows(order)
+        to_stop = self._stopping_rows(train, order)
+        view = self._view(view_name, order.fold)
+
+        def part(rows: Rows) -> _Part:
+            return _Part(view.transform(self.given.features.take(rows)), self.given.truth.take(rows))
+
+        valid = np.flatnonzero(self.given.folds == order.fold)
+        made = _Parts(view, fit=part(train[~to_stop]), stop=part(train[to_stop]), valid=part(valid))
+        self._parts[key] = made
+        return made
+
+    def _training_rows(self, order: FoldFit) -> Rows:
         train = np.flatnonzero(self.given.folds != order.fold)
         if order.max_rows is None or len(train) <= order.max_rows:
             return train
         rng = np.random.default_rng(seed_for(order.seed, "rows", order.fold))
         return np.sort(rng.choice(train, order.max_rows, replace=False))
 
-    def _matrices_for(self, view_name: str, order: FoldFit, train: Any, valid: Any) -> _Matrices:
-        key = (view_name, order.fold, order.max_rows)
-        if key in self._matrices:
-            self._matrices.move_to_end(key)
-            return self._matrices[key]
-        while len(self._matrices) >= _VIEWS_KEPT:
-            self._matrices.popitem(last=False)
-        # A view is a function of the fold's training rows alone, whatever a degraded fit can afford to learn from, so
-        # that all trials of a fold share one.
-        view = self._view(view_name, order.fold)
-        features = self.given.features
-        made = _Matrices(view, view.transform(features.take(train)), view.transform(features.take(valid)))
-        self._matrices[key] = made
-        return made
+    def _stopping_rows(self, train: Rows, order: FoldFit) -> NDArray[np.bool_]:
+        """Which of the training rows are set aside: the same ones for all trials of a fold.
+
+        Stopping by the fold's own rows would cost no rows, and make every score better than it is: on 400 rows of
+        noise it showed an area under the curve of 0.53.
+        """
+        if len(train) < 2 * _STOPPING_SHARE:
+            return np.zeros(len(train), np.bool_)
+        seed = seed_for(order.seed, "stopping", order.fold)
+        parts = self.given.problem.folds(self.given.truth.take(train), _STOPPING_SHARE, seed)
+        return np.asarray(parts == 0)
 
     def _view(self, name: str, fold: int) -> FittedView:
         place = self.checkpoints.view_folder(name, fold)

@@ -29,10 +29,13 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """Members of an ensemble and their shares, which sum to 1; `utility` is on all rows that were given."""
+    """Members of an ensemble and their shares, which sum to 1.
+
+    score  of the metric, on rows that neither the members nor the selection of their shares saw; NaN where undefined
+    """
 
     shares: Mapping[str, float]
-    utility: float
+    score: float
 
 
 def select_weights(
@@ -44,28 +47,43 @@ def select_weights(
     seed: int,
     clock: Clock,
 ) -> Weights:
-    """The shares that answer best together; one member with share 1 where no blend is better.
+    """The shares that answer best together; the best trial alone where no blend is better.
+
+    A blend is better when shares selected on one half of the rows are better on the other half: on the rows that it was
+    selected on a blend is always better, in noise too.
 
     answers  trial → its out-of-fold predictions for the rows of `truth`
     """
-    trials = sorted(answers)
-    utilities = {trial: metric.utility(truth, answers[trial]) for trial in trials}
-    best = max(trials, key=lambda trial: utilities[trial])
-    single = Weights(shares={best: 1.0}, utility=utilities[best])
-    if len(trials) == 1 or clock.spent():
-        return single
+    best = best_single(answers, truth, metric)
+    if len(answers) == 1 or clock.spent():
+        return best
+    selection = _Selection(answers, truth, problem, metric, clock)
     rng = np.random.default_rng(seed)
-    counts = dict.fromkeys(trials, 0.0)
-    for rows in _samples(len(truth.y), rng):
-        if clock.spent():
-            break
-        for trial, share in _greedy(answers, truth, rows, problem=problem, metric=metric, clock=clock).items():
-            counts[trial] += share
-    shares = _normalized(counts)
-    if not shares:
-        return single
-    blended = metric.utility(truth, blend(answers, shares, problem))
-    return Weights(shares=shares, utility=blended) if blended > single.utility else single
+    shares = selection.shares(np.arange(len(truth.y)), rng)
+    if len(shares) < 2:
+        return best
+    halves = np.array_split(rng.permutation(len(truth.y)), 2)
+    parts = [
+        blend({trial: answers[trial].take(half) for trial in found}, found, problem)
+        for half, other in (halves, halves[::-1])
+        for found in [selection.shares(np.sort(other), rng)]
+    ]
+    held_out, held_truth = Predictions.join(parts), truth.take(np.concatenate(halves))
+    if clock.spent() or metric.utility(held_truth, held_out) <= metric.utility(truth, answers[next(iter(best.shares))]):
+        return best
+    return Weights(shares=shares, score=metric.score(held_truth, held_out))
+
+
+def alone(trial: str) -> Weights:
+    """One trial, whatever it is worth."""
+    return Weights(shares={trial: 1.0}, score=float("nan"))
+
+
+def best_single(answers: Mapping[str, Predictions], truth: Truth, metric: Metric) -> Weights:
+    """The best trial, alone."""
+    utilities = {trial: metric.utility(truth, answers[trial]) for trial in sorted(answers)}
+    best = max(utilities, key=lambda trial: utilities[trial])
+    return Weights(shares={best: 1.0}, score=metric.score(truth, answers[best]))
 
 
 def blend(answers: Mapping[str, Predictions], shares: Mapping[str, float], problem: Problem) -> Predictions:
@@ -74,14 +92,49 @@ def blend(answers: Mapping[str, Predictions], shares: Mapping[str, float], probl
     return problem.blend([answers[trial] for trial in trials], np.array([shares[trial] for trial in trials]))
 
 
-def take(answers: Predictions, rows: NDArray[np.int64]) -> Predictions:
-    """The answers for some of the rows."""
-    return Predictions(
-        classes=answers.classes,
-        probabilities=None if answers.probabilities is None else answers.probabilities[rows],
-        codes=None if answers.codes is None else answers.codes[rows],
-        values=None if answers.values is None else answers.values[rows],
-    )
+@dataclass(frozen=True, slots=True)
+class _Selection:
+    """Greedy selection among some trials."""
+
+    answers: Mapping[str, Predictions]
+    truth: Truth
+    problem: Problem
+    metric: Metric
+    clock: Clock
+
+    def shares(self, rows: NDArray[np.int64], rng: np.random.Generator) -> dict[str, float]:
+        """The shares that answer these rows best, averaged over samples of them."""
+        counts = dict.fromkeys(sorted(self.answers), 0.0)
+        for sample in _samples(len(rows), rng):
+            if self.clock.spent() and any(counts.values()):
+                break
+            for trial, share in self._greedy(rows[sample]).items():
+                counts[trial] += share
+        return _normalized(counts)
+
+    def _greedy(self, rows: NDArray[np.int64]) -> dict[str, float]:
+        """Add the member that helps most, again and again; keep the prefix that was best."""
+        truth = self.truth.take(rows)
+        sample = {trial: self.answers[trial].take(rows) for trial in sorted(self.answers)}
+        chosen: list[str] = []
+        current: Predictions | None = None
+        best_utility, best_length = -np.inf, 1
+        for step in range(STEPS):
+            if chosen and self.clock.spent():
+                break
+            candidates: dict[str, tuple[float, Predictions]] = {}
+            for trial, alone in sample.items():
+                together = alone
+                if current is not None:
+                    together = self.problem.blend([current, alone], np.array([step / (step + 1), 1 / (step + 1)]))
+                candidates[trial] = (self.metric.utility(truth, together), together)
+            trial = max(candidates, key=lambda name: candidates[name][0])
+            utility, current = candidates[trial]
+            chosen.append(trial)
+            if utility > best_utility:
+                best_utility, best_length = utility, len(chosen)
+        kept = chosen[:best_length]
+        return {trial: kept.count(trial) / len(kept) for trial in dict.fromkeys(kept)}
 
 
 def _samples(n_rows: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
@@ -90,41 +143,6 @@ def _samples(n_rows: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
     if n_rows >= SMALL:
         return [np.arange(n_rows)]
     return [np.sort(rng.choice(n_rows, max(n_rows // 2, 1), replace=False)) for _ in range(HALVES)]
-
-
-def _greedy(
-    answers: Mapping[str, Predictions],
-    truth: Truth,
-    rows: NDArray[np.int64],
-    *,
-    problem: Problem,
-    metric: Metric,
-    clock: Clock,
-) -> dict[str, float]:
-    """Add the member that helps most, again and again; keep the prefix that was best."""
-    sample_truth = truth.take(rows)
-    sample = {trial: take(given, rows) for trial, given in answers.items()}
-    chosen: list[str] = []
-    current: Predictions | None = None
-    best_utility, best_length = -np.inf, 0
-    for step in range(STEPS):
-        if chosen and clock.spent():
-            break
-        options: dict[str, tuple[float, Predictions]] = {}
-        for trial in sorted(sample):
-            together = sample[trial]
-            if current is not None:
-                together = problem.blend([current, sample[trial]], np.array([step / (step + 1), 1 / (step + 1)]))
-            options[trial] = (metric.utility(sample_truth, together), together)
-        trial = max(sorted(options), key=lambda name: options[name][0])
-        utility, current = options[trial]
-        chosen.append(trial)
-        if utility > best_utility:
-            best_utility, best_length = utility, len(chosen)
-    shares: dict[str, float] = {}
-    for trial in chosen[: max(best_length, 1)]:
-        shares[trial] = shares.get(trial, 0.0) + 1.0 / max(best_length, 1)
-    return shares
 
 
 def _normalized(counts: Mapping[str, float]) -> dict[str, float]:

@@ -67,6 +67,8 @@ class IncumbentChanged:
 
     score: float
     members: int
+    folds: int  # that all members have
+    n_folds: int
     elapsed_s: float
 
 

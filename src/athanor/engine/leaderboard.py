@@ -9,7 +9,7 @@ from pathlib import Path
 
 from athanor.engine.events import LeaderboardRow
 from athanor.engine.metrics import Metric
-from athanor.errors import NotFound
+from athanor.errors import InvalidInput, NotFound
 
 FILE = "leaderboard.json"
 
@@ -45,4 +45,7 @@ def read_leaderboard(folder: Path) -> tuple[LeaderboardRow, ...]:
     path = folder / FILE
     if not path.is_file():
         raise NotFound(f"There is no leaderboard in {folder}. Give the folder of a model that Athanor trained.")
-    return tuple(LeaderboardRow(**row) for row in json.loads(path.read_text()))
+    try:
+        return tuple(LeaderboardRow(**row) for row in json.loads(path.read_text()))
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"{path} is not a leaderboard that Athanor wrote.") from error

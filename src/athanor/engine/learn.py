@@ -79,7 +79,8 @@ def learn(
         folder = store.incumbent()
         if folder is None:
             raise Unavailable("The model that was saved is gone; did someone clean the folder of the run?")
-        score = float(read_head(folder)["score"])
+        found = read_head(folder)["score"]
+        score = float("nan") if found is None else float(found)
         elapsed_s = time.monotonic() - started
         tell(Finished(reason=reason, metric=given.metric.name, score=score, elapsed_s=elapsed_s))
         return Result(

@@ -24,22 +24,28 @@ SAFE_SUFFIXES = frozenset({".json", ".npy", ".txt"})
 
 
 def read_head(folder: Path) -> dict[str, Any]:
-    """The contents of `model.json`, once every file it names has been found unchanged.
-
-    Raises NotFound where there is no model, InvalidInput where it was tampered with or is of another format.
-    """
+    """The contents of `model.json`, found unchanged. Raises NotFound, or InvalidInput where it was changed."""
     path = folder / HEAD
     if not path.is_file():
         raise NotFound(f"There is no model in {folder}: {HEAD} is missing.")
     try:
-        head: dict[str, Any] = json.loads(path.read_bytes())
-        made_by = int(head["format"])
-        files: Mapping[str, str] = dict(head["files"])
+        head = dict(json.loads(path.read_bytes()))
+        made_by, seal = int(head["format"]), head.pop("sha256")
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidInput(f"{path} is not a model's description.") from error
-    if made_by > FORMAT:
-        raise InvalidInput(f"The model in {folder} has format {made_by}; this version of Athanor reads up to {FORMAT}.")
-    for name, wanted in files.items():
+    if not 1 <= made_by <= FORMAT:
+        raise InvalidInput(f"The model in {folder} has format {made_by}; this version of Athanor reads 1 to {FORMAT}.")
+    if seal != _seal(head):
+        raise InvalidInput(f"The model in {folder} was changed after it was made: {HEAD} is not as it was written.")
+    return head
+
+
+def verify_files(folder: Path, head: Mapping[str, Any]) -> None:
+    """Raises InvalidInput unless every file that `head` names is there and unchanged, and no other kind of file is."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            check_name(str(path.relative_to(folder)))
+    for name, wanted in head["files"].items():
         check_name(name)
         try:
             found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
@@ -47,22 +53,29 @@ def read_head(folder: Path) -> dict[str, Any]:
             raise InvalidInput(f"The model in {folder} is not complete: {name} is missing.") from error
         if found != wanted:
             raise InvalidInput(f"The model in {folder} was changed after it was made: {name} has other contents.")
-    return head
 
 
 def write_head(folder: Path, head: Mapping[str, Any], files: Mapping[str, str]) -> None:
     """Describe a model whose files are in place."""
     for name in files:
         check_name(name)
-    (folder / HEAD).write_text(json.dumps({"format": FORMAT, **head, "files": dict(sorted(files.items()))}, indent=1))
+    whole = {"format": FORMAT, **head, "files": dict(sorted(files.items()))}
+    (folder / HEAD).write_text(json.dumps({**whole, "sha256": _seal(whole)}, indent=1, allow_nan=False))
+
+
+def _seal(head: Mapping[str, Any]) -> str:
+    """A hash of what `model.json` says: against accidents and careless edits, not against a forger."""
+    return hashlib.sha256(json.dumps(head, sort_keys=True).encode()).hexdigest()
 
 
 def copy_model(source: Path, target: Path) -> None:
     """The model in `source`, with the leaderboard beside it, in `target` too, which must be new or empty."""
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InvalidInput(f"{target} exists and is not empty. Give a new folder.")
+    head = read_head(source)
+    verify_files(source, head)
     extra = [name for name in (HEAD, "leaderboard.json") if (source / name).exists()]
-    for name in (*read_head(source)["files"], *extra):
+    for name in (*head["files"], *extra):
         place = target / name
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / name, place)

@@ -41,5 +41,7 @@ class Plan:
             raise InvalidInput(f"`cores` must be at least 1, got {self.cores}.", field="cores")
         if self.memory_limit is not None and self.memory_limit < 64 * 2**20:
             raise InvalidInput("The memory limit must be at least 64 MB.", field="memory_limit")
+        if self.seed < 0:
+            raise InvalidInput(f"`seed` must be 0 or a positive whole number, got {self.seed}.", field="seed")
         if self.preset not in PRESETS:
             raise InvalidInput(f"No preset {self.preset!r}. Known: {', '.join(PRESETS)}.", field="preset")

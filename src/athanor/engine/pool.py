@@ -24,7 +24,7 @@ from athanor.engine import memory, nursery
 from athanor.engine.checkpoint import CheckpointStore, FolderCheckpoints, FoldRecord
 from athanor.engine.crossfit import CrossFitter, FoldFit
 from athanor.engine.training_set import TrainingSet, save_training_set
-from athanor.errors import AthanorError, Unavailable
+from athanor.errors import AthanorError, Impossible, Unavailable
 
 WATCH_S = 0.25  # memory is looked at 4 times a second
 LATE, OUT_OF_MEMORY = "late", "memory"  # why this side ends a process
@@ -159,6 +159,7 @@ class LocalPool:
         self._table = checkpoints.scratch("table")
         save_training_set(given, self._table)
         self._closing = nursery.make_flag(self._table / "closing")
+        self._check_room()
 
     def submit(self, order: FoldFit) -> None:
         process = next((p for p in self._processes if p.order is None), None) or self._new_process()
@@ -225,6 +226,16 @@ class LocalPool:
         if not busy:
             return []
         return [self._lose(max(busy, key=lambda process: used.get(process.pid, 0)), OUT_OF_MEMORY)]
+
+    def _check_room(self) -> None:
+        """Raises Impossible where the table alone is more than the limit allows."""
+        used = memory.pss(os.getpid()) + memory.pss(self._nursery_pid)
+        self.peak_memory = max(self.peak_memory, used)
+        if used > self.memory_limit:
+            raise Impossible(
+                f"The run needs about {used / 2**20:,.0f} MB before the first fit; the cap is "
+                f"{self.memory_limit / 2**20:,.0f} MB. Raise the cap, or give fewer rows or columns."
+            )
 
     def _lose(self, process: _Process, why: str | None) -> Outcome:
         order, ended = process.order, self._kill(process)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,32 @@ class Predictions:
     def __len__(self) -> int:
         shown = self.values if self.codes is None else self.codes
         return 0 if shown is None else len(shown)
+
+    def take(self, rows: NDArray[np.int64]) -> Predictions:
+        """The answers for some of the rows."""
+        return Predictions(
+            classes=self.classes,
+            probabilities=None if self.probabilities is None else self.probabilities[rows],
+            codes=None if self.codes is None else self.codes[rows],
+            values=None if self.values is None else self.values[rows],
+        )
+
+    @classmethod
+    def join(cls, parts: Sequence[Predictions]) -> Predictions:
+        """The answers of all parts, one part below the other."""
+        if len(parts) == 1:
+            return parts[0]
+
+        def column(name: str) -> Any:
+            arrays = [getattr(part, name) for part in parts]
+            return None if arrays[0] is None else np.concatenate(arrays)
+
+        return cls(
+            classes=parts[0].classes,
+            probabilities=column("probabilities"),
+            codes=column("codes"),
+            values=column("values"),
+        )
 
     def labels(self) -> list[Label]:
         """The predicted label or value of each row, as plain Python values in the target's stored type."""

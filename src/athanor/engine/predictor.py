@@ -26,7 +26,7 @@ from athanor.engine.schema import Schema
 from athanor.engine.task import Label, Task
 from athanor.errors import InvalidInput
 
-CHUNK = 65_536  # rows predicted at a time, which bounds the memory of the matrices
+CHUNK_CELLS = 2**22  # of the table predicted at a time, which bounds the memory of the views' matrices
 _LIBRARIES = ("athanor", "lightgbm", "numpy", "scikit-learn", "scipy")
 
 
@@ -52,14 +52,14 @@ class Member:
 class Predictor:
     """A model that answers. Made by `load` alone: what is trained is what is served.
 
-    score  of `task.metric`, out-of-fold
+    score  of `task.metric`, out-of-fold; None where it is undefined on those rows
     """
 
     folder: Path
     task: Task
     schema: Schema  # of the features, in the order of training
     classes: tuple[Label, ...]
-    score: float
+    score: float | None
     members: tuple[Member, ...]
     views: Mapping[tuple[str, int], FittedView]
     size_bytes: int
@@ -76,13 +76,26 @@ class Predictor:
     def predict(self, dataset: Dataset) -> Predictions:
         """Answers for the rows of a table. Columns that training did not see are ignored.
 
-        Raises InvalidInput naming row and column where a cell cannot be what training saw.
+        Raises InvalidInput naming row and column where a cell cannot be what training saw, and where no column of
+        training is there at all.
         """
+        self._check_names(dataset.schema.names)
         return self._answers(conform(dataset, self.schema))
 
     def predict_rows(self, rows: Sequence[Mapping[str, Any]]) -> Predictions:
-        """Answers for rows given as column name → cell. Keys that are not there are missing values."""
+        """Answers for rows given as column name → cell. Keys that are not there are missing values.
+
+        Raises InvalidInput like `predict`.
+        """
+        if rows:
+            self._check_names(name for row in rows if isinstance(row, Mapping) for name in row)
         return self._answers(rows_to_dataset(rows, self.schema))
+
+    def _check_names(self, given: Iterable[str]) -> None:
+        if self.schema.names and not any(name in self.schema for name in given):
+            raise InvalidInput(
+                f"None of the columns that this model was trained on is there: {', '.join(self.schema.names[:20])}."
+            )
 
     def save(self, folder: Path) -> None:
         """Write the model into `folder`, which must be new or empty."""
@@ -95,6 +108,7 @@ class Predictor:
         `keep` is a temporary folder that must live as long as the model.
         """
         head = model_files.read_head(folder)
+        model_files.verify_files(folder, head)
         views: dict[tuple[str, int], FittedView] = {}
         members: list[Member] = []
         for member in head["members"]:
@@ -121,8 +135,8 @@ class Predictor:
         )
 
     def _answers(self, features: Dataset) -> Predictions:
-        parts = [self._chunk(features.take(rows)) for rows in _chunks(features.n_rows)]
-        return parts[0] if len(parts) == 1 else _joined(parts, self.classes)
+        parts = [self._chunk(features.take(rows)) for rows in _chunks(features)]
+        return Predictions.join(parts)
 
     def _chunk(self, features: Dataset) -> Predictions:
         problem, matrices = PROBLEMS[self.problem], _Matrices(self.views, features)
@@ -159,7 +173,7 @@ def write_predictor(
     task: Task,
     schema: Schema,
     classes: tuple[Label, ...],
-    score: float,
+    score: float | None,
     shares: Mapping[str, float],
     records: Iterable[FoldRecord],
 ) -> None:
@@ -219,16 +233,7 @@ def _verified(folder: Path, place: Path, files: Iterable[str]) -> Path:
     return place
 
 
-def _chunks(n_rows: int) -> Iterator[NDArray[np.int64]]:
-    for start in range(0, max(n_rows, 1), CHUNK):
-        yield np.arange(start, min(start + CHUNK, n_rows))
-
-
-def _joined(parts: Sequence[Predictions], classes: tuple[Label, ...]) -> Predictions:
-    def column(name: str) -> Any:
-        arrays = [getattr(part, name) for part in parts]
-        return None if arrays[0] is None else np.concatenate(arrays)
-
-    return Predictions(
-        classes=classes, probabilities=column("probabilities"), codes=column("codes"), values=column("values")
-    )
+def _chunks(features: Dataset) -> Iterator[NDArray[np.int64]]:
+    size = max(CHUNK_CELLS // max(len(features.schema.columns), 1), 1)
+    for start in range(0, max(features.n_rows, 1), size):
+        yield np.arange(start, min(start + size, features.n_rows))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from athanor.engine.budget import Budget
 from athanor.engine.checkpoint import CheckpointStore, FoldRecord
 from athanor.engine.crossfit import FoldFit, fewer_rows
-from athanor.engine.ensemble import Weights
+from athanor.engine.ensemble import Weights, alone
 from athanor.engine.events import (
     FeaturesMade,
     FoldFinished,
@@ -219,11 +219,11 @@ class Race:
         folder = self.checkpoints.incumbent()
         if folder is None:
             return
-        members = read_head(folder)["members"]
+        head = read_head(folder)
+        members = head["members"]
         shares = {member["trial"]: member["share"] for member in members}
         if all(self._standings.n_finished(trial) for trial in shares):
-            n_folds = self._standings.n_common(shares)
-            self._on_disk = Weights(shares=shares, utility=self._standings.utility(shares, n_folds))
+            self._on_disk = Weights(shares=shares, score=float("nan") if head["score"] is None else head["score"])
             self._saved = (shares, sum(len(member["folds"]) for member in members))
 
     def _is_sound(self, trial: str) -> bool:
@@ -283,14 +283,15 @@ class Race:
 
     def _save_first(self, entry: Entry) -> None:
         """From now on there is a model, whatever it is worth. It is no rival: which fold ends first is chance."""
-        self._save(Weights(shares={entry.trial: 1.0}, utility=float("-inf")), 1)
+        self._save(alone(entry.trial), 1)
 
     def _rivals(self) -> list[Weights]:
-        """Models that a newcomer must not be worse than."""
-        return [weights for weights in (self._incumbent, self._on_disk) if weights is not None]
+        """Models that a newcomer must not be worse than. One with a member that was given up can never be whole."""
+        found = [weights for weights in (self._incumbent, self._on_disk) if weights is not None]
+        return [weights for weights in found if not self._failed.keys() & weights.shares.keys()]
 
     def _save(self, chosen: Weights, n_folds: int) -> None:
-        score = self._standings.score(chosen.shares, self._standings.n_common(chosen.shares))
+        score = self._standings.score(chosen)
         records = [record for record in self._standings.records.values() if record.trial in chosen.shares]
         with self.checkpoints.new_incumbent() as folder:
             write_predictor(
@@ -306,7 +307,15 @@ class Race:
             write_leaderboard(folder, self._standings.leaderboard(chosen))
         self._saved = (chosen.shares, n_folds)
         elapsed_s = self.clock.clock() - self._started
-        self.tell(IncumbentChanged(score=score, members=len(chosen.shares), elapsed_s=elapsed_s))
+        self.tell(
+            IncumbentChanged(
+                score=float("nan") if score is None else score,
+                members=len(chosen.shares),
+                folds=self._standings.n_common(chosen.shares),
+                n_folds=self.given.n_folds,
+                elapsed_s=elapsed_s,
+            )
+        )
 
     # --- the clock ----------------------------------------------------------------------------------------------------
 
@@ -352,5 +361,8 @@ class Race:
         if not self._failed:
             return "The time limit ended before the first model was finished. Give more time, or fewer rows."
         labels = self._standings.entries
-        reasons = "; ".join(f"{labels[trial].label}: {reason}" for trial, reason in self._failed.items())
+        by_reason: dict[str, list[str]] = {}
+        for trial, reason in self._failed.items():
+            by_reason.setdefault(reason, []).append(labels[trial].label)
+        reasons = " ".join(f"{', '.join(who)}: {reason}" for reason, who in by_reason.items())
         return f"No model could be fitted. {reasons}"

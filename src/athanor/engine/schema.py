@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -44,6 +44,7 @@ class ColumnSchema:
     storage: Storage
     reason: str = ""
     dim: int | None = None  # components of a vector column
+    is_given: bool = False  # the user said what it means
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Schema:
             _ = self[name]
         return Schema(
             tuple(
-                replace(column, type=overrides[column.name], reason="given by the user")
+                replace(column, type=overrides[column.name], reason="given by the user", is_given=True)
                 if column.name in overrides
                 else column
                 for column in self.columns
@@ -83,8 +84,7 @@ class Schema:
 
     def to_json(self) -> list[dict[str, Any]]:
         return [
-            {"name": c.name, "type": c.type.value, "storage": c.storage.value, "reason": c.reason, "dim": c.dim}
-            for c in self.columns
+            {**asdict(column), "type": column.type.value, "storage": column.storage.value} for column in self.columns
         ]
 
     @classmethod

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from athanor.engine.checkpoint import CheckpointStore, FoldRecord
-from athanor.engine.ensemble import Clock, Weights, blend, select_weights
+from athanor.engine.ensemble import Clock, Weights, alone, best_single, blend, select_weights
 from athanor.engine.events import LeaderboardRow
 from athanor.engine.leaderboard import rank
 from athanor.engine.predictions import Predictions, Truth
@@ -51,9 +51,16 @@ class Standings:
         """How good the blend is on the rows of the first folds; greater is better."""
         return self.given.metric.utility(self._truth(n_folds), self._blended(shares, n_folds))
 
-    def score(self, shares: Mapping[str, float], n_folds: int) -> float:
-        """The same as the metric spells it; NaN where it is undefined on these rows."""
-        return self.given.metric.score(self._truth(n_folds), self._blended(shares, n_folds))
+    def score(self, served: Weights) -> float | None:
+        """What to expect of a model: of a trial on all the rows it has predicted, of a blend as its selection found.
+
+        None where the metric is undefined on these rows.
+        """
+        score = served.score
+        if len(served.shares) == 1:
+            n_folds = self.n_common(served.shares)
+            score = self.given.metric.score(self._truth(n_folds), self._blended(served.shares, n_folds))
+        return None if np.isnan(score) else score
 
     def weigh(
         self, trials: Iterable[str], *, cap: int | None, ensemble: bool, seed: int, clock: Clock
@@ -71,9 +78,7 @@ class Standings:
         answers = {trial: self._of(trial, common) for trial, folds in finished.items() if folds >= common}
         truth, metric = self._truth(common), self.given.metric
         if not ensemble:
-            utilities = {trial: metric.utility(truth, answers[trial]) for trial in sorted(answers)}
-            best = max(utilities, key=lambda trial: utilities[trial])
-            return Weights(shares={best: 1.0}, utility=utilities[best])
+            return best_single(answers, truth, metric)
         return select_weights(answers, truth, problem=self.given.problem, metric=metric, seed=seed, clock=clock)
 
     def leaderboard(self, served: Weights | None) -> tuple[LeaderboardRow, ...]:
@@ -84,26 +89,24 @@ class Standings:
         if len(served.shares) == 1:
             return rank(rows, self.given.metric, first=next(iter(served.shares)))
         members = [record for (trial, _), record in self.records.items() if trial in served.shares]
-        ensemble = self._row("Ensemble", ENSEMBLE, ENSEMBLE, served.shares, members)
+        ensemble = self._row("Ensemble", ENSEMBLE, ENSEMBLE, served, members)
         return rank([*rows, ensemble], self.given.metric, first=ENSEMBLE)
 
     def row(self, entry: Entry) -> LeaderboardRow:
         records = [self.records[entry.trial, fold] for fold in range(self.n_finished(entry.trial))]
-        return self._row(entry.label, entry.family, entry.trial, {entry.trial: 1.0}, records)
+        return self._row(entry.label, entry.family, entry.trial, alone(entry.trial), records)
 
     def _row(
-        self, name: str, family: str, trial: str, shares: Mapping[str, float], records: Sequence[FoldRecord]
+        self, name: str, family: str, trial: str, weights: Weights, records: Sequence[FoldRecord]
     ) -> LeaderboardRow:
-        n_folds = self.n_common(shares)
-        score = self.score(shares, n_folds)
         return LeaderboardRow(
             rank=None,
             name=name,
             family=family,
-            score=None if np.isnan(score) else score,
+            score=self.score(weights),
             fit_s=sum(record.fit_s for record in records),
             predict_s=sum(record.predict_s for record in records),
-            folds=n_folds,
+            folds=self.n_common(weights.shares),
             n_folds=self.given.n_folds,
             trial=trial,
         )

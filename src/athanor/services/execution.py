@@ -78,21 +78,31 @@ class Execution:
     def resolve(self, job: Job, *, problem: str, metric: str) -> None:
         """Say what the run's task left open, once it is known, for all who look at the run. Raises LeaseLost."""
         with self._records.change(EVERYONE) as transaction:
-            run = transaction.runs.get(_held(transaction, job).subject_id)
+            run = transaction.runs.get(_held(transaction, job).subject_id, lock=True)
             transaction.runs.put(replace(run, task=replace(run.task, problem=problem, metric=metric)))
 
-    def succeed(self, job: Job, models: Iterable[Model] = (), *, spent_s: float = 0.0, peak_memory: int = 0) -> None:
-        """End the job and write its result, in one step. Raises LeaseLost."""
+    def succeed(self, job: Job, models: Iterable[Model] = (), *, spent_s: float = 0.0, peak_memory: int = 0) -> bool:
+        """End the job and write its result, in one step. False where a person asked to stop it: then it is discarded.
+
+        Raises LeaseLost.
+        """
         with self._records.change(EVERYONE) as transaction:
             held = heartbeat(_held(transaction, job), now=self._now(), spent_s=spent_s, peak_memory=peak_memory)
+            if held.request is Request.STOP:
+                self._stop(transaction, held)
+                return False
             for model in models:
                 transaction.models.add(model)
             transaction.jobs.put(advance(held, JobState.SUCCEEDED, now=self._now()))
+            return True
 
     def fail(self, job: Job, error: str) -> None:
-        """End the job with a message for its owner. Raises LeaseLost."""
+        """End the job with a message for its owner; stopped, where a person asked for that. Raises LeaseLost."""
         with self._records.change(EVERYONE) as transaction:
             held = _held(transaction, job)
+            if held.request is Request.STOP:
+                self._stop(transaction, held)
+                return
             transaction.jobs.put(advance(held, JobState.FAILED, now=self._now(), error=error))
             transaction.events.append(job.id, [_line(self._now(), "error", f"AutoML job failed - {error}")])
 

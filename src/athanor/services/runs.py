@@ -163,12 +163,19 @@ class Runs:
         shutil.rmtree(self._runs_folder / str(run.id), ignore_errors=True)
         log.info("run deleted", extra={"run_id": str(run.id)})
 
-    def lines(self, actor: Actor, run_id: UUID, last: int = 100, since: datetime | None = None) -> Sequence[JobEvent]:
-        """The last log lines, strictly after `since` where given, oldest first."""
+    def lines(
+        self,
+        actor: Actor,
+        run_id: UUID,
+        last: int = 100,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Sequence[JobEvent]:
+        """The last log lines, strictly after `since` and before `until` where given, oldest first."""
         actor.need(Scope.RUNS_READ)
         with self._records.look(actor.organization_id) as transaction:
             run = transaction.runs.get(run_id)
-            return transaction.events.last(run.job_id, kinds=[EventKind.LINE], limit=last, since=since)
+            return transaction.events.last(run.job_id, kinds=[EventKind.LINE], limit=last, since=since, until=until)
 
     def leaderboard(self, actor: Actor, run_id: UUID) -> tuple[LeaderboardRow, ...]:
         """The leaderboard as last told, while the run trains or afterwards; empty before the first trial."""

@@ -31,13 +31,6 @@ log = logging.getLogger(__name__)
 LONGEST_DESCRIPTION = 10_000
 _NUMBERS = frozenset({Storage.FLOAT, Storage.INTEGER, Storage.BOOLEAN})
 
-# How a column must be stored to be the target of a problem.
-TARGETS: Mapping[str, frozenset[Storage]] = {
-    "binary": _NUMBERS | {Storage.STRING},
-    "multiclass": _NUMBERS | {Storage.STRING},
-    "regression": _NUMBERS,
-}
-
 _PLURALS: Mapping[Storage, str] = {
     Storage.FLOAT: "numbers",
     Storage.INTEGER: "whole numbers",
@@ -185,7 +178,7 @@ def _check_problem(task: Task, schema: Schema) -> None:
         if metric is not None and metric not in METRICS:
             raise InvalidInput(f"No metric {metric!r}. Known: {', '.join(METRICS.names())}.", field="metric")
     storage = schema[task.target].storage
-    takers = {name for name, storages in TARGETS.items() if storage in storages}
+    takers = {name for name in PROBLEMS.names() if storage in PROBLEMS[name].targets}
     if not takers:
         raise InvalidInput(
             f"Column {task.target!r} holds {_PLURALS[storage]}, which cannot be a target yet. Choose another one.",

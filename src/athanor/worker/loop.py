@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from athanor.core.job import Job
 from athanor.engine.learners import import_learners
 from athanor.engine.nursery import die_with_parent
+from athanor.errors import Unavailable
 from athanor.services.execution import LeaseLost
 from athanor.worker.supervise import count_checkpoints, supervise
 from athanor.worker.workplace import Workplace, is_locked, take_lock
@@ -45,10 +46,15 @@ class Worker:
         looked_for_lost = 0.0
         while not self._leaving:
             someone_left = self._reap()
-            if someone_left or time.monotonic() - looked_for_lost >= RECOVER_S:
-                looked_for_lost = time.monotonic()
-                self._recover()
-            if not self._claim():
+            try:
+                if someone_left or time.monotonic() - looked_for_lost >= RECOVER_S:
+                    looked_for_lost = time.monotonic()
+                    self._recover()
+                is_busy = self._claim()
+            except Unavailable as error:  # the jobs at work must not end because the store is busy
+                log.warning("records not reached", extra={"error": str(error)})
+                is_busy = False
+            if not is_busy:
                 time.sleep(LOOK_S)
         self._send_off()
 

@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import select
+import shutil
 import signal
 import sys
 import time
@@ -24,7 +25,7 @@ from athanor.engine.checkpoint import FolderCheckpoints
 from athanor.engine.leaderboard import read_leaderboard
 from athanor.engine.model_files import read_head
 from athanor.engine.nursery import die_with_parent
-from athanor.errors import AthanorError
+from athanor.errors import AthanorError, Unavailable
 from athanor.services.execution import LeaseLost
 from athanor.worker.run import FINISH_SIGNAL, RUNNERS, Assignment
 from athanor.worker.workplace import Workplace, take_lock
@@ -36,6 +37,7 @@ WRAP_UP_S = 0.4  # of the limit, for storing the result once the trainer is done
 SLACK_S = 0.5  # after its deadline the trainer is ended and the best so far is the result
 LEAST_S = 2.0  # a resumed job has at least this long to finish from its checkpoints
 OVER_MEMORY_S = 2.0  # the pool gives memory back on its own; beyond this the supervisor ends the run
+LOCK_WAIT_S = 5.0
 REFUSED = 3  # exit status of a trainer that says why in words
 
 
@@ -44,7 +46,8 @@ def supervise(job_id: UUID, place: Workplace, take: Callable[[], Job]) -> None:
 
     The lock comes first: a job that runs and whose lock is free has lost its processes.
     """
-    lock = take_lock(place.job_lock(job_id), what=f"Job {job_id}")
+    # The processes of an attempt that was lost may need a moment to be gone.
+    lock = take_lock(place.job_lock(job_id), what=f"Job {job_id}", wait_s=LOCK_WAIT_S)
     try:
         _Supervisor(take(), place).run()
     except LeaseLost:
@@ -115,19 +118,33 @@ class _Supervisor:
                 return self._kill(), "time"
             if self._is_over_memory(now):
                 return self._kill(), "memory"
-            request = self.place.execution.request(self.job)
+            request = self._request()
             if request is Request.STOP:
                 return self._kill(), request
             if request is Request.FINISH and not finishing:
                 finishing = True
                 os.kill(self.trainer, FINISH_SIGNAL)
-            if now - held_at >= HEARTBEAT_S:
+            if now - held_at >= HEARTBEAT_S and self._hold():
                 held_at = now
-                self.place.execution.hold(self.job, spent_s=self._spent_s(), peak_memory=self.peak_memory)
             self._wait(LOOK_S)
 
+    def _request(self) -> Request | None:
+        try:
+            return self.place.execution.request(self.job)
+        except Unavailable as error:  # a busy store is no reason to end what goes well
+            log.warning("records not reached", extra={"job_id": str(self.job.id), "error": str(error)})
+            return None
+
+    def _hold(self) -> bool:
+        try:
+            self.place.execution.hold(self.job, spent_s=self._spent_s(), peak_memory=self.peak_memory)
+        except Unavailable as error:
+            log.warning("lease not renewed", extra={"job_id": str(self.job.id), "error": str(error)})
+            return False
+        return True
+
     def _wait(self, seconds: float) -> None:
-        """Sleep until the trainer ends, a signal comes, or the time is over."""
+        """Sleep until the trainer ends or the time is over."""
         handle = os.pidfd_open(self.trainer)
         try:
             select.select([handle], [], [], seconds)
@@ -165,6 +182,7 @@ class _Supervisor:
             self._succeed(why)
         elif status == REFUSED:
             execution.fail(self.job, json.loads(said)["error"])
+            self._clean()
         else:
             log.error("trainer lost", extra={"job_id": str(self.job.id), "status": status})
             execution.hold(self.job, spent_s=self._spent_s(), peak_memory=self.peak_memory)
@@ -173,6 +191,7 @@ class _Supervisor:
     def _succeed(self, why: Request | str | None) -> None:
         """Store what the trainer left, and end the job with it in one step."""
         execution = self.place.execution
+        self._clean()
         if self.job.kind is not JobKind.TRAIN and why is not None:
             execution.fail(self.job, self._why_nothing(why))
             return
@@ -193,8 +212,13 @@ class _Supervisor:
         with ExitStack() as undo:
             undo.callback(self.place.blobs.delete, artifact)
             self.place.blobs.put_folder(artifact, folder)
-            execution.succeed(self.job, models, spent_s=self._spent_s(), peak_memory=self.peak_memory)
-            undo.pop_all()
+            if execution.succeed(self.job, models, spent_s=self._spent_s(), peak_memory=self.peak_memory):
+                undo.pop_all()
+
+    def _clean(self) -> None:
+        """Remove what can be made again: the table that pool processes mapped."""
+        if self.job.kind is JobKind.TRAIN:
+            shutil.rmtree(self.place.run_folder(self.job.subject_id) / "scratch", ignore_errors=True)
 
     def _why_nothing(self, why: Request | str | None) -> str:
         if why == "memory":
@@ -242,6 +266,9 @@ def _be_trainer(given: Assignment, place: Workplace, writer: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         RUNNERS[given.job.kind](given, place)
+    except Unavailable:
+        log.exception("trainer gives up", extra={"job_id": str(given.job.id)})
+        os._exit(1)  # not the job's fault: it is put back
     except AthanorError as error:
         os.write(writer, json.dumps({"error": str(error)}).encode())
         os._exit(REFUSED)

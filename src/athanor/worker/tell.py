@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -24,7 +25,10 @@ from athanor.engine.events import (
     TrialFinished,
     Warned,
 )
+from athanor.errors import Unavailable
 from athanor.services.execution import Execution, Told
+
+log = logging.getLogger(__name__)
 
 WRITE_S = 0.25
 PROGRESS_S = 2.0  # progress is kept every other second; in between only the job's own figure moves
@@ -46,14 +50,17 @@ class Teller:
     def __call__(self, event: Event) -> None:
         self._note(event)
         if time.monotonic() - self._written_at >= WRITE_S:
-            self.flush()
+            try:
+                self.flush()
+            except Unavailable as error:  # what was told is kept, and written with what comes next
+                log.warning("events wait", extra={"job_id": str(self._job.id), "error": str(error)})
 
     def flush(self) -> None:
-        """Write what has not been written. Raises LeaseLost."""
+        """Write what has not been written. Raises LeaseLost, and Unavailable where it still waits to be written."""
+        self._written_at = time.monotonic()
         if self._waiting or self._progress is not None:
             self._execution.tell(self._job, self._waiting, progress=self._progress)
         self._waiting, self._progress = [], None
-        self._written_at = time.monotonic()
 
     def _keep(self, kind: EventKind, payload: Mapping[str, Any]) -> None:
         self._waiting.append((self._now(), kind, payload))
@@ -92,7 +99,8 @@ class Teller:
     @_note.register
     def _(self, event: IncumbentChanged) -> None:
         models = "1 model" if event.members == 1 else f"{event.members} models"
-        self._line(f"Best model saved - {self._metric}: {event.score:.4g} ({models}, {event.elapsed_s:.1f} s)")
+        folds = f"{event.folds} of {event.n_folds} folds"
+        self._line(f"Best model saved - {self._metric}: {event.score:.4g} ({models}, {folds}, {event.elapsed_s:.1f} s)")
 
     @_note.register
     def _(self, event: LeaderboardChanged) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,8 @@ from athanor.core.job import Lane
 from athanor.core.ports import BlobStore, Records
 from athanor.errors import Conflict
 from athanor.services.execution import Execution
+
+_LOCK_POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,16 +48,24 @@ class Workplace:
         return self.folder / "jobs" / f"{job_id}.lock"
 
 
-def take_lock(path: Path, *, what: str) -> int:
-    """Hold the lock file until this process and all it forks are gone. Raises Conflict where someone has it."""
+def take_lock(path: Path, *, what: str, wait_s: float = 0.0) -> int:
+    """Hold the lock file until this process and all it forks are gone.
+
+    Raises Conflict where someone still has it after `wait_s`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise Conflict(f"{what} is at work already ({path} is locked).") from error
-    return handle
+    until = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() >= until:
+                os.close(handle)
+                raise Conflict(f"{what} is at work already ({path} is locked).") from error
+            time.sleep(_LOCK_POLL_S)
+        else:
+            return handle
 
 
 def is_locked(path: Path) -> bool:

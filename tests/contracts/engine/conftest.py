@@ -89,7 +89,7 @@ class Fit:
         """The problem's natural loss on the validation rows."""
         metric = METRICS[{"regression": "rmse"}.get(self.given.problem.name, "log_loss")]
         answers = self.given.problem.predictions(margins, self.given.truth.classes)
-        return metric.score(self.given.truth_valid, answers)
+        return metric.score(self.given.truth_stop, answers)
 
 
 def a_fit(family: str, problem: str, *, with_sparse: bool = False, weight: bool = False) -> Fit:
@@ -105,8 +105,8 @@ def a_fit(family: str, problem: str, *, with_sparse: bool = False, weight: bool 
         metric=METRICS[PROBLEMS[problem].default_metric],
         X=view.transform(table.take(train)),
         truth=truth.take(train),
-        X_valid=view.transform(table.take(valid)),
-        truth_valid=truth.take(valid),
+        X_stop=view.transform(table.take(valid)),
+        truth_stop=truth.take(valid),
         categorical=view.categorical,
         seed=11,
         stop=lambda: False,

@@ -39,7 +39,7 @@ def test_portfolio_entries_differ_and_are_plain_data(family):
 @every_service
 def test_the_quickest_entry_beats_the_baseline(family, problem, make_fit):
     fit = make_fit(family, problem)
-    margins = fit.model().margins(fit.given.X_valid)
+    margins = fit.model().margins(fit.given.X_stop)
     baseline = np.tile(fit.given.problem.baseline(fit.given.truth), (len(margins), 1))
     assert fit.loss(margins) < 0.8 * fit.loss(baseline)
 
@@ -53,7 +53,7 @@ def test_every_entry_of_the_portfolio_can_be_fitted_and_saved(family, problem, m
         folder.mkdir()
         model.save(folder)
         assert {path.name for path in folder.iterdir()} <= fit.family.formats
-        same_bits(fit.family.load(folder).margins(fit.given.X_valid), model.margins(fit.given.X_valid))
+        same_bits(fit.family.load(folder).margins(fit.given.X_stop), model.margins(fit.given.X_stop))
 
 
 @every_service
@@ -62,17 +62,17 @@ def test_sparse_matrices_serve_as_well_as_dense_ones(family, problem, make_fit, 
         pytest.skip("this family takes dense matrices only")
     fit = make_fit(family, problem, with_sparse=True)
     model = fit.model()
-    margins = model.margins(fit.given.X_valid)
+    margins = model.margins(fit.given.X_stop)
     baseline = np.tile(fit.given.problem.baseline(fit.given.truth), (len(margins), 1))
     assert fit.loss(margins) < 0.9 * fit.loss(baseline)
     for rows in shuffled_rows(len(margins)):
-        same_bits(model.margins(fit.given.X_valid[rows]), margins[rows])
+        same_bits(model.margins(fit.given.X_stop[rows]), margins[rows])
 
 
 @every_service
 def test_margins_have_the_shape_that_the_problem_says(family, problem, make_fit):
     fit = make_fit(family, problem)
-    margins = fit.model().margins(fit.given.X_valid)
+    margins = fit.model().margins(fit.given.X_stop)
     assert margins.shape == (100, fit.given.problem.n_margins(fit.given.truth))
     assert margins.dtype == np.float64
     assert np.isfinite(margins).all()
@@ -82,7 +82,7 @@ def test_margins_have_the_shape_that_the_problem_says(family, problem, make_fit)
 def test_the_same_seed_gives_the_same_bits(family, problem, make_fit, same_bits):
     fit = make_fit(family, problem)
     options = fit.family.portfolio()[-1]
-    first, second = (fit.model(options=options).margins(fit.given.X_valid) for _ in range(2))
+    first, second = (fit.model(options=options).margins(fit.given.X_stop) for _ in range(2))
     same_bits(first, second)
 
 
@@ -90,9 +90,9 @@ def test_the_same_seed_gives_the_same_bits(family, problem, make_fit, same_bits)
 def test_a_row_gets_the_same_bits_alone_and_among_others(family, problem, make_fit, shuffled_rows, same_bits):
     fit = make_fit(family, problem)
     model = fit.model()
-    margins = model.margins(fit.given.X_valid)
+    margins = model.margins(fit.given.X_stop)
     for rows in shuffled_rows(len(margins)):
-        same_bits(model.margins(fit.given.X_valid[rows]), margins[rows])
+        same_bits(model.margins(fit.given.X_stop[rows]), margins[rows])
 
 
 @every_service
@@ -105,12 +105,12 @@ def test_a_fit_told_to_stop_at_once_returns_a_usable_model(family, problem, make
         return True
 
     model = fit.model(stop=stop, options=fit.family.portfolio()[-1])
-    margins = model.margins(fit.given.X_valid)
+    margins = model.margins(fit.given.X_stop)
     baseline = np.tile(fit.given.problem.baseline(fit.given.truth), (len(margins), 1))
     assert len(asked) == 1, "a fit ends the first time it is told to"
     assert fit.loss(margins) < 1.02 * fit.loss(baseline)
     model.save(tmp_path)
-    same_bits(fit.family.load(tmp_path).margins(fit.given.X_valid), margins)
+    same_bits(fit.family.load(tmp_path).margins(fit.given.X_stop), margins)
 
 
 @every_service
@@ -142,8 +142,8 @@ def test_weights_count(family, problem, make_fit):
     y = np.where(spoiled, truth.y[::-1], truth.y)
     weighted = Truth(y=y, classes=truth.classes, weight=np.where(spoiled, 0.0, 2.0))
     ignored = Truth(y=y, classes=truth.classes)
-    with_weights = fit.loss(fit.model(truth=weighted).margins(fit.given.X_valid))
-    without = fit.loss(fit.model(truth=ignored).margins(fit.given.X_valid))
+    with_weights = fit.loss(fit.model(truth=weighted).margins(fit.given.X_stop))
+    without = fit.loss(fit.model(truth=ignored).margins(fit.given.X_stop))
     assert with_weights < without
 
 
@@ -161,14 +161,14 @@ def test_classes_absent_from_the_training_rows_still_have_a_margin(family, prese
     fit = make_fit(family, "multiclass")
     rows = np.flatnonzero(np.isin(fit.given.truth.y, present))
     model = fit.model(X=fit.given.X[rows], truth=fit.given.truth.take(rows))
-    margins = model.margins(fit.given.X_valid)
+    margins = model.margins(fit.given.X_stop)
     assert margins.shape == (100, 4)
     probabilities = fit.given.problem.predictions(margins, (1, 2, 3, 4)).probabilities
     absent = [code for code in range(4) if code not in present]
     assert (probabilities[:, absent] > 0.0).all()
     assert (probabilities[:, absent] < 2.0 / len(rows)).all()
     model.save(tmp_path)
-    same_bits(fit.family.load(tmp_path).margins(fit.given.X_valid), margins)
+    same_bits(fit.family.load(tmp_path).margins(fit.given.X_stop), margins)
 
 
 @every_family
@@ -177,28 +177,28 @@ def test_a_single_class_in_the_training_rows_is_predicted_nearly_surely(family, 
     fit = make_fit(family, "binary")
     rows = np.flatnonzero(fit.given.truth.y == code)
     model = fit.model(X=fit.given.X[rows], truth=fit.given.truth.take(rows))
-    margins = model.margins(fit.given.X_valid)
+    margins = model.margins(fit.given.X_stop)
     probability = fit.given.problem.predictions(margins, ("no", "yes")).probabilities[:, code]
     assert ((probability > 0.99) & (probability < 1.0)).all()
     model.save(tmp_path)
-    same_bits(fit.family.load(tmp_path).margins(fit.given.X_valid), margins)
+    same_bits(fit.family.load(tmp_path).margins(fit.given.X_stop), margins)
 
 
 @every_family
 def test_a_constant_quantity_is_predicted_as_it_is(family, make_fit, tmp_path, same_bits):
     fit = make_fit(family, "regression")
     model = fit.model(truth=Truth(y=np.full(300, 1e9 + 0.5)))
-    assert (model.margins(fit.given.X_valid) == 1e9 + 0.5).all()
+    assert (model.margins(fit.given.X_stop) == 1e9 + 0.5).all()
     model.save(tmp_path)
-    same_bits(fit.family.load(tmp_path).margins(fit.given.X_valid), model.margins(fit.given.X_valid))
+    same_bits(fit.family.load(tmp_path).margins(fit.given.X_stop), model.margins(fit.given.X_stop))
 
 
 @every_family
 def test_a_quantity_far_from_zero_is_learned_as_well_as_one_around_it(family, make_fit):
     """Learners hold targets in single precision: a date in seconds would lose its minutes there."""
     fit = make_fit(family, "regression")
-    near = fit.model().margins(fit.given.X_valid)
-    far = fit.model(truth=replace(fit.given.truth, y=fit.given.truth.y + 1e12)).margins(fit.given.X_valid)
+    near = fit.model().margins(fit.given.X_stop)
+    far = fit.model(truth=replace(fit.given.truth, y=fit.given.truth.y + 1e12)).margins(fit.given.X_stop)
     assert np.corrcoef(near[:, 0], far[:, 0] - 1e12)[0, 1] > 0.999
 
 
@@ -207,23 +207,23 @@ def test_a_quantity_far_from_zero_is_learned_as_well_as_one_around_it(family, ma
 def test_every_metric_of_a_quantity_can_be_fitted_for(family, metric, make_fit, tmp_path, same_bits):
     fit = make_fit(family, "regression")
     truth = replace(fit.given.truth, y=np.maximum(fit.given.truth.y - 90.0, 0.0))  # with zeros
-    valid = replace(fit.given.truth_valid, y=np.maximum(fit.given.truth_valid.y - 90.0, 0.0))
-    model = fit.model(metric=METRICS[metric], truth=truth, truth_valid=valid)
-    margins = model.margins(fit.given.X_valid)
+    valid = replace(fit.given.truth_stop, y=np.maximum(fit.given.truth_stop.y - 90.0, 0.0))
+    model = fit.model(metric=METRICS[metric], truth=truth, truth_stop=valid)
+    margins = model.margins(fit.given.X_stop)
     baseline = np.full_like(margins, np.median(truth.y))
     score = METRICS[metric].score
     problem = fit.given.problem
     assert score(valid, problem.predictions(margins, ())) < score(valid, problem.predictions(baseline, ()))
     model.save(tmp_path)
-    same_bits(fit.family.load(tmp_path).margins(fit.given.X_valid), margins)
+    same_bits(fit.family.load(tmp_path).margins(fit.given.X_stop), margins)
 
 
 @every_family
 def test_max_rows_is_a_seeded_sample(family, make_fit, same_bits):
     fit = make_fit(family, "binary")
     options = {**fit.family.portfolio()[0], "max_rows": 50}
-    few, again = (fit.model(options=options).margins(fit.given.X_valid) for _ in range(2))
-    all_rows = fit.model(options={**options, "max_rows": 300}).margins(fit.given.X_valid)
+    few, again = (fit.model(options=options).margins(fit.given.X_stop) for _ in range(2))
+    all_rows = fit.model(options={**options, "max_rows": 300}).margins(fit.given.X_stop)
     same_bits(few, again)
     assert (few != all_rows).any()
 
@@ -234,7 +234,7 @@ def test_five_rows_are_enough(family, make_fit):
     rows = np.array([0, 1, 2, 3, 4])
     truth = Truth(y=np.array([0.0, 1.0, 0.0, 1.0, 1.0]), classes=("no", "yes"))
     model = fit.model(X=fit.given.X[rows], truth=truth)
-    assert np.isfinite(model.margins(fit.given.X_valid)).all()
+    assert np.isfinite(model.margins(fit.given.X_stop)).all()
 
 
 @every_family

@@ -25,8 +25,8 @@ def given(problem="regression", y=SIGNAL, classes=(), **changes):
         "metric": METRICS[found.default_metric],
         "X": X[:400],
         "truth": truth.take(rows[:400]),
-        "X_valid": X[400:],
-        "truth_valid": truth.take(rows[400:]),
+        "X_stop": X[400:],
+        "truth_stop": truth.take(rows[400:]),
         "categorical": (),
         "seed": 0,
         "stop": lambda: False,
@@ -57,7 +57,7 @@ def test_a_category_is_split_by_its_levels_and_not_by_its_codes():
     options = {"rounds": 1, "learning_rate": 1.0, "num_leaves": 2, "cat_l2": 0.0, "cat_smooth": 0.0}
     errors = []
     for categorical in ((), (0,)):
-        part = given(y=y, X=X_codes[:400], X_valid=X_codes[400:], categorical=categorical)
+        part = given(y=y, X=X_codes[:400], X_stop=X_codes[400:], categorical=categorical)
         errors.append(float(np.abs(LIGHTGBM.fit(part, options).margins(X_codes[400:])[:, 0] - y[400:]).mean()))
     assert errors[1] < 0.01 < errors[0]
 

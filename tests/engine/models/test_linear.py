@@ -25,8 +25,8 @@ def fitted(problem, truth, X_given=X, *, changes=None):
         "metric": METRICS[found.default_metric],
         "X": X_given[:300],
         "truth": truth.take(np.arange(300)),
-        "X_valid": X_given[300:],
-        "truth_valid": truth.take(np.arange(300, 400)),
+        "X_stop": X_given[300:],
+        "truth_stop": truth.take(np.arange(300, 400)),
         "categorical": (),
         "seed": 0,
         "stop": lambda: False,
@@ -73,7 +73,7 @@ def test_without_usable_validation_rows_the_training_rows_decide():
     truth = Truth(y=np.digitize(SIGNAL, [-1.0, 1.0]).astype(float), classes=("a", "b", "c"))
     rows = np.flatnonzero(truth.y[:300] < 2)
     others = 300 + np.flatnonzero(truth.y[300:] == 2)
-    changes = {"X": X[rows], "truth": truth.take(rows), "X_valid": X[others], "truth_valid": truth.take(others)}
+    changes = {"X": X[rows], "truth": truth.take(rows), "X_stop": X[others], "truth_stop": truth.take(others)}
     found = fitted("multiclass", truth, changes=changes)
     assert np.isfinite(found.margins(X)).all()
     assert found.weights[:-1].any()

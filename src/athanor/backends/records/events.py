@@ -53,11 +53,19 @@ class SqlEventLog:
         return self._fetch(statement.order_by(self._events.c.seq).limit(limit))
 
     def last(
-        self, job_id: UUID, *, kinds: Iterable[EventKind], limit: int = 1, since: datetime | None = None
+        self,
+        job_id: UUID,
+        *,
+        kinds: Iterable[EventKind],
+        limit: int = 1,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> list[JobEvent]:
-        statement = self._of(job_id, kinds)
+        statement, plain = self._of(job_id, kinds), EVENT.shape.fields["at"].to_plain
         if since is not None:
-            statement = statement.where(self._events.c.at > EVENT.shape.fields["at"].to_plain(since))
+            statement = statement.where(self._events.c.at > plain(since))
+        if until is not None:
+            statement = statement.where(self._events.c.at < plain(until))
         return self._fetch(statement.order_by(self._events.c.seq.desc()).limit(limit))[::-1]
 
     def remove(self, job_id: UUID) -> None:

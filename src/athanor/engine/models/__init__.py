@@ -38,14 +38,17 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitInput:
-    """One fold's matrices in the family's view, and what the fit is judged by."""
+    """The training rows of one fold in the family's view, some of them set aside to stop by and to choose by.
+
+    The fold's own validation rows are not here: they are predicted, and nothing is fitted to them.
+    """
 
     problem: Problem
     metric: Metric
     X: Any  # (n_train, n_features) float32, dense or CSR
     truth: Truth  # of the training rows
-    X_valid: Any
-    truth_valid: Truth
+    X_stop: Any
+    truth_stop: Truth
     categorical: tuple[int, ...]
     seed: int
     stop: Callable[[], bool]  # asked per tree, block or step; True: end now and return what is there

@@ -190,10 +190,10 @@ def _dataset(given: FitInput, target: Target, params: Mapping[str, Any]) -> Any:
 
 def _add_valid(booster: Any, train: Any, given: FitInput, target: Target, params: Mapping[str, Any]) -> bool:
     """Give the booster its validation rows; False where none can be used."""
-    fittable = target.encode(given.truth_valid)
+    fittable = target.encode(given.truth_stop)
     if not len(fittable.rows) or (fittable.weight is not None and not fittable.weight.any()):
         return False
-    X = given.X_valid if len(fittable.rows) == given.X_valid.shape[0] else given.X_valid[fittable.rows]
+    X = given.X_stop if len(fittable.rows) == given.X_stop.shape[0] else given.X_stop[fittable.rows]
     valid = train.create_valid(X, label=fittable.y, weight=fittable.weight, params=dict(params))
     booster.add_valid(valid, "valid")
     return True

@@ -52,7 +52,7 @@ class Linear:
     takes_sparse: bool = True
     view: str = "scaled"
     formats: frozenset[str] = frozenset({WEIGHTS_FILE, TARGET_FILE})
-    libraries: tuple[str, ...] = ("scipy.optimize", "scipy.sparse", "threadpoolctl")
+    libraries: tuple[str, ...] = ("scipy.sparse", "threadpoolctl")
 
     def portfolio(self) -> tuple[Options, ...]:
         return ({"steps": 100},)
@@ -113,7 +113,7 @@ def _path(given: FitInput, target: Target, *, steps: int) -> Floats:
     """Fit along the penalties; the weights that the validation rows like best."""
     loss = _loss_of(target)
     train = _Rows.of(given.X, target.encode(given.truth))
-    valid = _Rows.of(given.X_valid, target.encode(given.truth_valid))
+    valid = _Rows.of(given.X_stop, target.encode(given.truth_stop))
     weights = np.zeros((given.X.shape[1] + 1, target.n_outputs))
     weights[-1] = _intercept(train, target)
     best, best_loss, worse = weights, np.inf, 0

@@ -18,7 +18,7 @@ def sample_rows(given: FitInput, options: Options) -> FitInput:
     if given.X.shape[0] > int(most):
         rows = np.sort(rng.choice(given.X.shape[0], int(most), replace=False))
         given = replace(given, X=given.X[rows], truth=given.truth.take(rows))
-    if given.X_valid.shape[0] > int(most):
-        rows = np.sort(rng.choice(given.X_valid.shape[0], int(most), replace=False))
-        given = replace(given, X_valid=given.X_valid[rows], truth_valid=given.truth_valid.take(rows))
+    if given.X_stop.shape[0] > int(most):
+        rows = np.sort(rng.choice(given.X_stop.shape[0], int(most), replace=False))
+        given = replace(given, X_stop=given.X_stop[rows], truth_stop=given.truth_stop.take(rows))
     return given

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from athanor.engine.dataset import Column
 from athanor.engine.predictions import Predictions, Truth
-from athanor.engine.schema import ColumnSchema
+from athanor.engine.schema import ColumnSchema, Storage
 from athanor.engine.task import Label
 from athanor.registry import Registry
 
@@ -19,6 +19,7 @@ class Problem(Protocol):
 
     name: str
     default_metric: str  # a name in METRICS
+    targets: frozenset[Storage]  # how a column may be stored to be the target
 
     def claims(self, column: Column, schema: ColumnSchema) -> bool:
         """Whether this is the natural problem for such a target, when the user names none."""

@@ -13,7 +13,7 @@ from athanor.engine.problems.blending import weighted_mean
 from athanor.engine.problems.labels import distinct_labels, find_label
 from athanor.engine.problems.natural import natural_problem
 from athanor.engine.problems.splits import stratified_by_class
-from athanor.engine.schema import ColumnSchema
+from athanor.engine.schema import ColumnSchema, Storage
 from athanor.engine.task import Label
 from athanor.errors import Impossible, InvalidInput
 
@@ -24,6 +24,7 @@ class Binary:
 
     name: str = "binary"
     default_metric: str = "roc_auc"
+    targets: frozenset[Storage] = frozenset({Storage.FLOAT, Storage.INTEGER, Storage.BOOLEAN, Storage.STRING})
 
     def claims(self, column: Column, schema: ColumnSchema) -> bool:
         return natural_problem(column, schema) == self.name

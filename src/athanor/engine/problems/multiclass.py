@@ -13,7 +13,7 @@ from athanor.engine.problems.blending import weighted_mean
 from athanor.engine.problems.labels import distinct_labels
 from athanor.engine.problems.natural import natural_problem
 from athanor.engine.problems.splits import stratified_by_class
-from athanor.engine.schema import ColumnSchema
+from athanor.engine.schema import ColumnSchema, Storage
 from athanor.engine.task import Label
 from athanor.errors import Impossible, InvalidInput
 
@@ -24,6 +24,7 @@ class Multiclass:
 
     name: str = "multiclass"
     default_metric: str = "log_loss"
+    targets: frozenset[Storage] = frozenset({Storage.FLOAT, Storage.INTEGER, Storage.BOOLEAN, Storage.STRING})
 
     def claims(self, column: Column, schema: ColumnSchema) -> bool:
         return natural_problem(column, schema) == self.name
@@ -33,6 +34,11 @@ class Multiclass:
         if len(classes) == 1:
             raise Impossible(
                 f"The target {schema.name!r} is {classes[0]!r} in every row; two classes are needed to learn from."
+            )
+        if len(classes) > len(codes) // 2:
+            raise Impossible(
+                f"The target {schema.name!r} has {len(classes):,} distinct values in {len(codes):,} rows: nearly every "
+                "row is a class of its own, so there is nothing to learn. Choose another target."
             )
         if positive is not None:
             raise InvalidInput(

@@ -10,7 +10,6 @@ from athanor.engine.schema import ColumnSchema, ColumnType
 
 MOST_NATURAL_CLASSES = 20  # whole numbers with more distinct values than this are taken as a quantity
 ROWS_PER_CLASS = 10  # and so are those that repeat less often than this on average
-GIVEN_BY_THE_USER = "given by the user"  # the reason that `Schema.with_types` writes
 
 
 def natural_problem(column: Column, schema: ColumnSchema) -> str:
@@ -22,7 +21,7 @@ def natural_problem(column: Column, schema: ColumnSchema) -> str:
     """
     if not isinstance(column, Numbers | Words):
         return "regression"  # whose `truth` says in words why it cannot be
-    given = schema.type if schema.reason == GIVEN_BY_THE_USER else None
+    given = schema.type if schema.is_given else None
     known = column.take(np.flatnonzero(~column.missing()))
     if isinstance(known, Words):
         return "binary" if len(np.unique(known.codes)) == 2 else "multiclass"

@@ -181,8 +181,8 @@ def job_logs(
         after += timedelta(microseconds=999_999)
     settled = (request.app.state.now() - SETTLING).replace(microsecond=0)
     view = services.runs.get(actor, _run_id(job))
-    events = services.runs.lines(actor, view.run.id, last=min(lines, MAX_LINES), since=after)
-    told = [event for event in events if view.job.is_final or event.at < settled]
+    until = None if view.job.is_final else settled
+    told = services.runs.lines(actor, view.run.id, last=min(lines, MAX_LINES), since=after, until=until)
     logs = [
         {
             "timestamp": words.time_text(event.at),
