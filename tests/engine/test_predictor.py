@@ -135,7 +135,7 @@ def test_a_model_is_the_blend_of_its_members_bags(model, table):
 @pytest.mark.parametrize("chunk", [1, 7, 59, 60])
 def test_the_bits_of_a_row_do_not_depend_on_the_chunks(model, table, chunk, monkeypatch):
     expected = model.predict(table)
-    monkeypatch.setattr(predicting, "CHUNK", chunk)
+    monkeypatch.setattr(predicting, "CHUNK_CELLS", 3 * chunk)  # the table has 3 columns
     answers = model.predict(table)
     assert np.array_equal(answers.probabilities, expected.probabilities)
     assert answers.labels() == expected.labels()

@@ -274,7 +274,8 @@ def test_while_it_works_the_lease_is_kept(yard, trainer, monkeypatch):
     child.wait()
 
 
-def test_two_supervisors_never_work_on_one_job(yard, trainer):
+def test_two_supervisors_never_work_on_one_job(yard, trainer, monkeypatch):
+    monkeypatch.setattr(supervising, "LOCK_WAIT_S", 0.0)
     trainer(forever)
     job = a_taken_job(yard)
     child = supervised(yard, job)

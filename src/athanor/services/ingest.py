@@ -6,6 +6,7 @@ import filecmp
 import hashlib
 import logging
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 UPLOAD_LASTS = timedelta(hours=1)
+# A file is in memory while it is read; more than two at a time wait, whoever sends them.
+_READING = threading.BoundedSemaphore(2)
 SERVER_PATH = "server_path"  # label of a dataset that was read from a path of this machine
 
 
@@ -186,7 +189,8 @@ class Ingest:
         from athanor.engine.frames import write_segment
         from athanor.engine.readers import ReaderOptions, read
 
-        table = read(path, filename=filename, options=options or ReaderOptions())
+        with _READING:
+            table = read(path, filename=filename, options=options or ReaderOptions())
         if len(table.schema.columns) > self._max_columns:
             raise TooLarge(
                 f"The file has {len(table.schema.columns)} columns; {self._max_columns} are allowed. "

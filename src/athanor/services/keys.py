@@ -98,15 +98,6 @@ class Keys:
             transaction.audit.add(audited(actor, "key.revoke", key_id, now=now))
         return revoked
 
-    def user(self, actor: Actor) -> User:
-        """Who the actor is. Needs no scope: everyone may know their own name."""
-        with self._records.look(actor.organization_id) as transaction:
-            return transaction.users.get(actor.user_id)
-
-    def organization(self, actor: Actor) -> Organization:
-        with self._records.look(actor.organization_id) as transaction:
-            return transaction.organizations.get(actor.organization_id)
-
     def authenticate(self, text: str) -> Actor:
         """Whoever holds the key. Raises Unauthenticated without saying which part of it was wrong."""
         key_id, secret = parse_key(text)

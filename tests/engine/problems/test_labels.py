@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from athanor.engine.dataset import Numbers, Times, Vectors, Words
-from athanor.engine.problems.labels import distinct_labels, find_label, label_codes
+from athanor.engine.problems.labels import distinct_labels, find_label
 from athanor.engine.schema import ColumnSchema, ColumnType, Storage
 from athanor.errors import Impossible, InvalidInput
 
@@ -44,11 +44,6 @@ def test_more_than_a_thousand_classes_are_too_many():
 def test_times_and_vectors_cannot_be_classes(column):
     with pytest.raises(InvalidInput, match="cannot be classes"):
         distinct_labels(column, a_schema(Storage.DENSE))
-
-
-def test_labels_of_other_rows_are_coded_by_the_classes_of_the_training_rows():
-    column = Words.of(["b", "new", None, "a"])
-    assert label_codes(column, a_schema(Storage.STRING), ("a", "b", "c")).tolist() == [1, -1, -1, 0]
 
 
 @pytest.mark.parametrize(

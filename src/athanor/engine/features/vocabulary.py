@@ -24,7 +24,6 @@ class Vocabulary:
 
     levels: tuple[str, ...] | tuple[float, ...]
     counts: tuple[int, ...]
-    n_rare: int  # training rows whose level is not among `levels`
     _place_of: dict[str | float, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -46,7 +45,7 @@ class Vocabulary:
         rows = counts[frequent].tolist()
         order = sorted(range(len(levels)), key=lambda place: (-rows[place], levels[place]))[:MOST_LEVELS]
         kept = tuple(rows[place] for place in order)
-        return cls(tuple(levels[place] for place in order), kept, int(counts.sum()) - sum(kept))  # type: ignore[arg-type]
+        return cls(tuple(levels[place] for place in order), kept)  # type: ignore[arg-type]
 
     def places(self, column: Column) -> NDArray[np.int64]:
         """(n_rows,) each row's position in `levels`, or MISSING, or UNKNOWN."""
@@ -60,11 +59,11 @@ class Vocabulary:
         return np.array(found, np.int64)[inverse]
 
     def facts(self) -> dict[str, object]:
-        return {"levels": list(self.levels), "counts": list(self.counts), "n_rare": self.n_rare}
+        return {"levels": list(self.levels), "counts": list(self.counts)}
 
     @classmethod
     def from_facts(cls, facts: Facts) -> Vocabulary:
-        return cls(tuple(facts["levels"]), tuple(facts["counts"]), facts["n_rare"])
+        return cls(tuple(facts["levels"]), tuple(facts["counts"]))
 
 
 def _numbers(column: Column) -> NDArray[np.float64]:

@@ -65,17 +65,6 @@ def distinct_labels(column: Column, schema: ColumnSchema) -> tuple[tuple[Label, 
     return tuple(words[place] for place in order), rank[places]
 
 
-def label_codes(column: Column, schema: ColumnSchema, classes: tuple[Label, ...]) -> NDArray[np.int64]:
-    """(n_rows,) each row's position in `classes`; -1 where it is missing or none of them."""
-    codes = np.full(len(column.missing()), -1, np.int64)
-    known = np.flatnonzero(~column.missing())
-    if len(known):
-        labels, places = distinct_labels(column.take(known), schema)
-        position = {label: place for place, label in enumerate(classes)}
-        codes[known] = np.array([position.get(label, -1) for label in labels], np.int64)[places]
-    return codes
-
-
 def find_label(wanted: Label, classes: tuple[Label, ...], schema: ColumnSchema) -> int:
     """The position of `wanted` in `classes`, taken by its value or else by its spelling ("1" finds 1)."""
     for spelling in (_exact, _loose):
