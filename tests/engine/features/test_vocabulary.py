@@ -14,11 +14,10 @@ from athanor.engine.features.words import numbers_in, occurring
 from athanor.errors import InvalidInput
 
 
-def test_levels_stand_by_frequency_then_by_name_and_single_rows_are_rare():
+def test_levels_stand_by_frequency_then_by_name_without_those_of_single_rows():
     vocabulary = Vocabulary.of(Words.of(["b", "c", "a", "c", "b", None, "c", "a", "once"]))
     assert vocabulary.levels == ("c", "a", "b")
     assert vocabulary.counts == (3, 2, 2)
-    assert vocabulary.n_rare == 1
 
 
 def test_places_know_missing_and_unknown_apart():

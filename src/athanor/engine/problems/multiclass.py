@@ -35,16 +35,16 @@ class Multiclass:
             raise Impossible(
                 f"The target {schema.name!r} is {classes[0]!r} in every row; two classes are needed to learn from."
             )
-        if len(classes) > len(codes) // 2:
-            raise Impossible(
-                f"The target {schema.name!r} has {len(classes):,} distinct values in {len(codes):,} rows: nearly every "
-                "row is a class of its own, so there is nothing to learn. Choose another target."
-            )
         if positive is not None:
             raise InvalidInput(
                 f"A positive label belongs to a binary problem; {schema.name!r} is learned as {len(classes):,} "
                 "classes. Leave it out, or choose the problem 'binary'.",
                 field="positive",
+            )
+        if len(classes) > len(codes) // 2:
+            raise Impossible(
+                f"The target {schema.name!r} has {len(classes):,} distinct values in {len(codes):,} rows: nearly every "
+                "row is a class of its own, so there is nothing to learn. Choose another target."
             )
         return Truth(y=codes.astype(np.float64), classes=classes)
 
