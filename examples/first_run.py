@@ -121,7 +121,10 @@ def journey(api: Api, data: Path, *, seconds: int) -> None:
 
 
 def write_data(folder: Path) -> tuple[Path, list[dict[str, Any]]]:
-    """569 tumours, benign or malignant (Wolberg et al. 1995), four fifths of them as CSV; and the other rows."""
+    """569 tumours, benign or malignant (Wolberg et al. 1995), four fifths of them as CSV; and the other rows.
+
+    Those stand in a file too, without the diagnosis, for whoever wants to go on from the command line.
+    """
     from sklearn.datasets import load_breast_cancer
 
     step("Data", "a real data set that comes with scikit-learn: is a tumour malignant?")
@@ -134,13 +137,18 @@ def write_data(folder: Path) -> tuple[Path, list[dict[str, Any]]]:
     held_out = rows[::5]
     train = [row for place, row in enumerate(rows) if place % 5]
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "tumours.csv"
-    with file.open("w", newline="") as written:
-        writer = csv.DictWriter(written, names)
-        writer.writeheader()
-        writer.writerows(train)
+    file, new = folder / "tumours.csv", folder / "new-tumours.csv"
+    write_table(file, names, train)
+    write_table(new, names[:-1], held_out)
     say(f"{len(train)} rows to learn from in {file}; {len(held_out)} are held out to see how good the model is")
     return file, held_out
+
+
+def write_table(file: Path, names: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+    with file.open("w", newline="") as written:
+        writer = csv.DictWriter(written, names, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def show_predictions(answer: dict[str, Any], truth: Sequence[dict[str, Any]]) -> None:

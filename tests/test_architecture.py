@@ -18,7 +18,6 @@ OUTERMOST = {
     ("api/server.py", "Exception"),
     ("worker/loop.py", "BaseException"),
     ("worker/supervise.py", "BaseException"),
-    ("worker/run.py", "BaseException"),
     ("engine/nursery.py", "BaseException"),
 }
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager"}

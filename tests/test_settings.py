@@ -81,6 +81,21 @@ def test_a_wrong_file_is_an_error(tmp_path, text):
         load_settings(data_folder=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"), [("ATHANOR_PROT", "ATHANOR_PORT"), ("athanor_rate_bursts", "ATHANOR_RATE_BURST")]
+)
+def test_a_variable_that_is_no_setting_is_refused_with_the_one_that_was_meant(name, meant, monkeypatch):
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(InvalidInput, match=f"variable {name}. Did you mean {meant}"):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", ["ATHANOR_SHARED", "ATHANOR_FAULT_SEED", "ATHANOR_TEST_POSTGRES_URL", "athanor_port"])
+def test_variables_of_tests_and_of_settings_in_any_case_are_let_pass(name, monkeypatch):
+    monkeypatch.setenv(name, "1")
+    load_settings()
+
+
 def test_settings_are_frozen():
     with pytest.raises(ValidationError):
         load_settings().port = 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Annotated, Any, ClassVar
@@ -24,6 +26,7 @@ GB = 2**30
 ENV_PREFIX = "ATHANOR_"
 FILE_VARIABLE = "ATHANOR_SETTINGS_FILE"
 FILE_NAME = "athanor.toml"
+NO_SETTINGS = (FILE_VARIABLE, "ATHANOR_SHARED", "ATHANOR_FAULT_", "ATHANOR_TEST_")  # the file, and what tests ask for
 
 
 class Settings(BaseSettings):
@@ -101,6 +104,7 @@ class Settings(BaseSettings):
 
 def load_settings(**given: Any) -> Settings:
     """The settings, those in `given` first; None means not given. Raises InvalidInput, naming each fault."""
+    _check_names(os.environ)
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
@@ -110,6 +114,17 @@ def load_settings(**given: Any) -> Settings:
         raise InvalidInput(f"The settings are not right. {faults}") from error
     except (SettingsError, TOMLDecodeError) as error:
         raise InvalidInput(f"The settings cannot be read: {error}") from error
+
+
+def _check_names(environment: Mapping[str, str]) -> None:
+    """Raises InvalidInput for a variable that looks like a setting and is none: else a slip would change nothing."""
+    known = [f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields]
+    for name in sorted(environment):
+        spelled = name.upper()  # case does not matter in a setting's variable
+        if spelled.startswith(ENV_PREFIX) and not spelled.startswith(NO_SETTINGS) and spelled not in known:
+            near = get_close_matches(spelled, known, n=1)
+            meant = f" Did you mean {near[0]}?" if near else ""
+            raise InvalidInput(f"No setting has the variable {name}.{meant} docs/reference/settings.md lists them all.")
 
 
 def _file(data_folder: Path) -> Path | None:

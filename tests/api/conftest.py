@@ -42,7 +42,7 @@ from athanor.services.train import Train
 CSV = "age,plan,spend,churned\n" + "".join(
     f"{20 + i},{'ab'[i % 2]},{i * 1.5},{'yes' if i % 3 else 'no'}\n" for i in range(30)
 )
-PLENTY = Limits(requests_per_minute=1e9, burst=10**9)
+PLENTY = Limits(requests_per_minute=1e9, burst=10**9, upload_bytes=500 * 2**20, json_bytes=10 * 2**20)
 
 
 class Clock:

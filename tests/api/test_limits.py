@@ -68,9 +68,17 @@ def test_guessing_keys_counts_on_the_address_and_a_good_key_on_itself(tick):
     with pytest.raises(RateLimited) as refused:
         rates.charge("guess 3", "10.0.0.1")
     assert refused.value.retry_after_s == 1.0
+    assert str(refused.value) == "Too many requests. Wait 1 s and try again."
     rates.charge("guess 4", "10.0.0.2")
     rates.trust("good")
     rates.charge("good", "10.0.0.1")
+
+
+def test_a_wait_is_told_in_whole_seconds_and_never_as_none(tick):
+    rates = Rates(TokenBuckets(per_s=1000.0, burst=1, clock=tick))
+    rates.charge("guess", "10.0.0.1")
+    with pytest.raises(RateLimited, match="Wait 1 s and"):
+        rates.charge("guess", "10.0.0.1")
 
 
 def test_too_many_requests_are_refused_in_the_dialects_shape(world):

@@ -32,8 +32,14 @@ PARTIAL = LeaderboardRow(
     ("event", "line"),
     [
         (STARTED, "Learning: binary, metric roc_auc, 1,200 rows, 9 features, 5 folds, limit 30 s."),
-        (IncumbentChanged(score=0.87654321, members=1, elapsed_s=2.0), "Model on disk: roc_auc 0.87654 (1 member)."),
-        (IncumbentChanged(score=0.9, members=3, elapsed_s=2.0), "Model on disk: roc_auc 0.9 (3 members)."),
+        (
+            IncumbentChanged(score=0.87654321, members=1, folds=1, n_folds=10, elapsed_s=2.0),
+            "Model on disk: roc_auc 0.87654 (1 member, 1 of 10 folds).",
+        ),
+        (
+            IncumbentChanged(score=0.9, members=3, folds=3, n_folds=10, elapsed_s=2.0),
+            "Model on disk: roc_auc 0.9 (3 members, 3 of 10 folds).",
+        ),
         (TrialFinished(**TRIAL, score=0.9, fit_s=4.0), "LightGBM-2: roc_auc 0.9 (4.0 s of fitting)."),
         (TrialFailed(**TRIAL, reason="no memory"), "LightGBM-2 was given up: no memory"),
         (Warned(message="Careful."), "Note: Careful."),
@@ -64,6 +70,15 @@ def test_in_a_terminal_progress_and_leaderboard_are_drawn():
     drawn = screen.getvalue()
     for words in ("fold 2 of 5", "15 s left", "Ensemble", "0.91234", "Linear", "0/5", "[bold]not markup[/bold]"):
         assert words in drawn
+
+
+def test_a_terminal_that_was_closed_ends_no_training(monkeypatch):
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("sys.stderr", Closed())
+    PlainDisplay(lambda: 1.0).say("nobody hears this")
 
 
 @pytest.mark.parametrize(("fraction", "filled"), [(0.0, 0), (0.5, BAR_WIDTH // 2), (1.0, BAR_WIDTH), (1.7, BAR_WIDTH)])

@@ -43,9 +43,25 @@ def test_of_two_keys_with_one_name_the_id_says_which(keys):
 
 
 def test_a_key_that_is_not_there_cannot_be_revoked(keys):
+    keys("create", "laptop")
     ended = keys("revoke", "ghost")
     assert ended.status == 2
     assert "No key has the id or the name 'ghost'" in ended.err
+
+
+@pytest.mark.parametrize("words", [("list",), ("revoke", "laptop")])
+def test_where_there_is_no_database_there_are_no_keys_and_no_folder_is_made(words, keys, tmp_path):
+    ended = keys(*words)
+    assert ended.status == 2
+    assert f"There is no database in {tmp_path / 'data'}" in ended.err
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_data_folder_that_is_a_file_is_told_in_one_line(keys, tmp_path):
+    (tmp_path / "data").write_text("mine")
+    ended = keys("create", "laptop")
+    assert ended.status == 1
+    assert ended.err == f"athanor: {tmp_path / 'data'}: a file is where a folder is needed. Name another place.\n"
 
 
 def test_an_unknown_scope_is_refused_with_the_known_ones_and_makes_no_folder(keys, tmp_path):

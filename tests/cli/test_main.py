@@ -87,16 +87,12 @@ def test_a_users_mistake_is_told_in_words_with_status_2(words, said, athanor):
     assert "Traceback" not in ended.err
 
 
-def test_one_thread_per_process_is_set_before_anything_is_imported_and_a_users_choice_stands(monkeypatch, capsys):
+def test_one_thread_per_process_is_set_before_anything_is_imported_whatever_the_shell_says(monkeypatch, capsys):
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     main(["--version"])
-    assert [os.environ[name] for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")] == [
-        "3",
-        "1",
-        "1",
-    ]
+    assert {os.environ[name] for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")} == {"1"}
 
 
 def test_a_disk_that_fails_is_told_in_one_line_with_status_1(athanor, monkeypatch):
@@ -105,4 +101,5 @@ def test_a_disk_that_fails_is_told_in_one_line_with_status_1(athanor, monkeypatc
 
     monkeypatch.setattr("athanor.engine.leaderboard.read_leaderboard", full)
     ended = athanor("leaderboard", "model")
-    assert (ended.status, ended.err) == (1, "athanor: No space left on device: model\n")
+    assert ended.status == 1
+    assert ended.err == "athanor: model: the disk is full. Free some space, or name a place on another disk.\n"

@@ -2,9 +2,13 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import polars as pl
 import pytest
+
+from athanor.engine.events import LeaderboardRow
+from athanor.engine.leaderboard import write_leaderboard
 
 
 def test_without_out_the_answers_are_csv_on_standard_output_in_the_order_of_the_rows(classifier, athanor):
@@ -75,11 +79,34 @@ def test_a_folder_without_a_model_is_told_so(flats, athanor):
 def test_a_file_is_never_there_in_part(classifier, athanor, tmp_path):
     out = tmp_path / "there" / "answers.csv"
     ended = athanor("predict", classifier.model, classifier.file, "--out", out)
-    assert ended.status == 1
-    assert "Traceback" not in ended.err
+    assert ended.status == 2
+    assert f"There is no folder {out.parent} for --out. Make it first" in ended.err
     out.parent.mkdir()
     assert athanor("predict", classifier.model, classifier.file, "--out", out).status == 0
     assert [path.name for path in out.parent.iterdir()] == ["answers.csv"]
+
+
+@pytest.mark.parametrize("as_link", [False, True], ids=["by its name", "by a link"])
+def test_the_rows_are_not_overwritten_with_the_answers(as_link, classifier, athanor, tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_bytes(classifier.file.read_bytes())
+    out = tmp_path / "answers.csv" if as_link else tmp_path / "." / "rows.csv"
+    if as_link:
+        out.symlink_to(rows)
+    ended = athanor("predict", classifier.model, rows, "--out", out)
+    assert ended.status == 2
+    assert "which would be lost" in ended.err
+    assert rows.read_bytes() == classifier.file.read_bytes()
+
+
+def test_the_leaderboard_says_when_what_is_served_is_partial(athanor, tmp_path):
+    row = LeaderboardRow(
+        rank=1, name="LightGBM", family="lightgbm", score=0.9, fit_s=1.0, predict_s=0.1, folds=1, n_folds=10, trial="a"
+    )
+    write_leaderboard(tmp_path, [row])
+    assert athanor("leaderboard", tmp_path).out.endswith("LightGBM is served and partial: from 1 of 10 folds.\n")
+    write_leaderboard(tmp_path, [replace(row, folds=10)])
+    assert "partial" not in athanor("leaderboard", tmp_path).out
 
 
 def test_the_leaderboard_lists_trials_best_first(classifier, athanor):

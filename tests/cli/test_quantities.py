@@ -34,6 +34,11 @@ def test_what_is_no_size_is_refused_with_an_example(text):
         parse_size(text)
 
 
+def test_a_size_that_no_machine_has_is_refused():
+    with pytest.raises(InvalidInput, match="more than any machine has"):
+        parse_size("9" * 400)
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(0.25, "0.2 s"), (9.96, "10.0 s"), (95, "95 s"), (720, "12 min"), (5400, "1 h 30 min"), (7200, "2 h")],

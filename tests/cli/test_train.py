@@ -2,12 +2,18 @@
 
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from athanor.cli import train
+from athanor.engine.leaderboard import read_leaderboard
+from athanor.engine.learn import Result
 
 pytestmark = pytest.mark.timeout(150)
 
@@ -29,6 +35,36 @@ def test_what_happens_is_told_on_standard_error_line_by_line(classifier):
 def test_an_excluded_column_is_no_feature(classifier):
     schema = json.loads((classifier.model / "model.json").read_text())["schema"]
     assert "price" not in json.dumps(schema)
+
+
+def test_the_next_command_is_written_as_a_shell_takes_it(flats, tmp_path, run_process):
+    file = tmp_path / "it's my.csv"
+    file.write_bytes(flats.read_bytes())
+    words = ("--target", "dear", "--max-trials", 1, "--cores", 1, "--without", "lightgbm")
+    ended = run_process("train", file, *words, "--out", "-my model", cwd=tmp_path)
+    assert ended.status == 0, ended.err
+    next_line = ended.out.splitlines()[-1].removeprefix("Next: ")
+    assert shlex.split(next_line) == ["athanor", "predict", "./-my model", str(file), "--out", "predictions.csv"]
+
+
+@pytest.mark.parametrize(
+    ("folds", "told"), [(10, "did not see.\n"), (1, "did not see, from 1 of 10 folds: the model is partial.\n")]
+)
+def test_a_score_from_some_of_the_folds_says_from_how_many(folds, told, classifier, capsys):
+    [first, *others] = read_leaderboard(classifier.model)
+    rows = (replace(first, folds=folds, n_folds=10), *others)
+    result = Result(leaderboard=rows, folder=classifier.model, metric="roc_auc", score=0.9, reason="time limit")
+    train._print_result(result, classifier.model, Path("a.csv"), why="time limit", elapsed_s=1.0, peak_memory=2**20)
+    assert f"binary: roc_auc 0.9, measured on rows that the models {told}" in capsys.readouterr().out
+
+
+def test_an_out_folder_that_cannot_be_made_is_told_in_one_line(flats, tmp_path, run_process):
+    (tmp_path / "file").write_text("mine")
+    ended = run_process("train", flats, "--target", "dear", "--out", tmp_path / "file" / "model")
+    assert ended.status == 1
+    assert ended.err.count("\n") == 1
+    assert "file/model: a file is where a folder is needed. Name another place." in ended.err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_nothing_is_left_beside_the_model(classifier, regressor):
@@ -55,6 +91,9 @@ def test_a_numeric_target_is_learned_as_regression(regressor):
         (("--target", "dear", "--preset", "magic"), "No preset 'magic'"),
         (("--target", "dear", "--without", "oracle"), "No model family named 'oracle'"),
         (("--target", "size", "--positive", "big"), "--positive 'big' is no value of 'size'"),
+        (("--target", "dear", "--exclude", "dear"), "'dear' is the target and cannot be excluded"),
+        (("--target", "dear", "--time", "3651d"), "more than ten years"),
+        (("--target", "dear", "--time", "9" * 400), "more than ten years"),
     ],
 )
 def test_what_cannot_be_learned_is_told_in_one_line_with_status_2(options, said, flats, tmp_path, run_process):
@@ -101,8 +140,8 @@ class Training:
                 return seen
         raise AssertionError(f"{words!r} never came. What came: {seen}")
 
-    def interrupt(self) -> None:
-        self.process.send_signal(signal.SIGINT)
+    def interrupt(self, number: int = signal.SIGINT) -> None:
+        self.process.send_signal(number)
 
     def end(self) -> tuple[int, str, str]:
         out, err = self.process.communicate(timeout=60)
@@ -117,13 +156,41 @@ def training(flats, tmp_path):
     started.process.communicate()
 
 
-def test_ctrl_c_ends_with_the_best_so_far(training, tmp_path):
+@pytest.mark.parametrize(
+    ("number", "name"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM"), (signal.SIGHUP, "SIGHUP")]
+)
+def test_ctrl_c_sigterm_and_sighup_end_with_the_best_so_far(number, name, training, tmp_path):
     training.read_until("Model on disk")
-    training.interrupt()
+    training.interrupt(number)
     status, out, err = training.end()
     assert status == 0, err
-    assert "finish requested" in out or "schedule complete" in out
+    assert f"{name}: finishing with the best so far." in err
+    assert f"(finish requested by {name})" in out
     assert (tmp_path / "model" / "model.json").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_after_a_second_ctrl_c_there_is_a_model_and_status_0_or_nothing_at_all(training, tmp_path):
+    training.read_until("Model on disk")
+    training.interrupt()
+    training.read_until("finishing")
+    training.interrupt()
+    status, _, err = training.end()
+    left = [path.name for path in tmp_path.iterdir()]
+    assert (status, left) in [(0, ["model"]), (130, [])], err
+
+
+def test_what_a_killed_training_left_is_removed_by_the_next_which_says_so(training, flats, tmp_path):
+    training.read_until("Model on disk")
+    training.process.kill()
+    training.end()
+    [left] = tmp_path.iterdir()
+    following = Training(flats, tmp_path)
+    seen = following.read_until("Read ")
+    following.interrupt(signal.SIGTERM)
+    following.end()
+    assert f"Removed {left}: a training that was killed left it behind." in seen
+    assert not left.exists()
 
 
 def test_ctrl_c_before_anything_is_learned_ends_without_a_model(flats, tmp_path):

@@ -63,6 +63,10 @@ def test_last_gives_the_newest_oldest_first(records, world, job, told):
         assert seqs(tx.events.last(job.id, kinds=[LINE, FOLD], limit=100)) == [1, 3, 4, 5]
         assert seqs(tx.events.last(job.id, kinds=[LINE], limit=100, since=world.later(3))) == [5]
         assert seqs(tx.events.last(job.id, kinds=[LINE], limit=100, since=world.later(2.999))) == [3, 5]
+        assert seqs(tx.events.last(job.id, kinds=[LINE], limit=100, until=world.later(5))) == [1, 3]
+        assert seqs(tx.events.last(job.id, kinds=[LINE], limit=100, until=world.later(5.001))) == [1, 3, 5]
+        assert seqs(tx.events.last(job.id, kinds=[LINE], limit=1, until=world.later(5))) == [3]
+        assert seqs(tx.events.last(job.id, kinds=[LINE], limit=9, since=world.later(1), until=world.later(5))) == [3]
         assert seqs(tx.events.last(job.id, kinds=[EventKind.LEADERBOARD])) == []
         assert seqs(tx.events.last(job.id, kinds=[LINE], limit=0)) == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -42,8 +43,20 @@ class Reader:
         assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
 
 
+@pytest.fixture(scope="session")
+def tables(tmp_path_factory):
+    """What `make run` leaves for the reader to go on with."""
+    made = tmp_path_factory.mktemp("tables")
+    write = "import sys, pathlib, first_run; first_run.write_data(pathlib.Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", write, str(made)], cwd=ROOT / "examples", check=True, capture_output=True)
+    return made
+
+
 @pytest.fixture
-def reader(tmp_path):
+def reader(tmp_path, tables):
+    """In a checkout where `make run` has run."""
+    (tmp_path / ".venv").symlink_to(BIN.parent)
+    shutil.copytree(tables, tmp_path / "athanor-data" / "examples")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ATHANOR_")}
     return Reader(tmp_path, {**kept, "PATH": f"{BIN}:{os.environ['PATH']}"})
 

@@ -101,6 +101,15 @@ def test_the_rows_to_stop_by_are_the_same_for_all_trials_of_a_fold_and_others_in
     assert not set(first) >= set(other)
 
 
+def test_with_fewer_rows_those_to_stop_by_are_some_of_the_fewer(make_table, family, tmp_path):
+    given = make_training_set(make_table(90, problem="regression"), Task(target="target"), PLAN)
+    a_fitter(given, tmp_path).fit(an_order(max_rows=40))
+    (seen,) = family.given
+    to_fit, to_stop = set(seen.truth.y), set(seen.truth_stop.y)
+    assert (len(to_fit), len(to_stop), len(to_fit | to_stop)) == (36, 4, 40)
+    assert not (to_fit | to_stop) & set(given.truth.y[given.folds == 0])
+
+
 def test_very_few_rows_are_all_learned_from(fitter, family):
     fitter.fit(an_order(max_rows=19))
     (seen,) = family.given

@@ -7,7 +7,7 @@ import pytest
 from athanor.engine.events import LeaderboardRow
 from athanor.engine.leaderboard import rank, read_leaderboard, write_leaderboard
 from athanor.engine.metrics import METRICS
-from athanor.errors import NotFound
+from athanor.errors import InvalidInput, NotFound
 
 ACCURACY, RMSE = METRICS["accuracy"], METRICS["rmse"]
 
@@ -53,6 +53,13 @@ def test_a_leaderboard_is_read_as_it_was_written(tmp_path):
     rows = rank([a_row("a", 0.5), a_row("b", None), a_row("c", 0.1, folds=1)], ACCURACY)
     write_leaderboard(tmp_path, rows)
     assert read_leaderboard(tmp_path) == rows
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '[{"rank": 1}]'])
+def test_a_leaderboard_that_is_none_is_refused(tmp_path, text):
+    (tmp_path / "leaderboard.json").write_text(text)
+    with pytest.raises(InvalidInput, match="is not a leaderboard that Athanor wrote"):
+        read_leaderboard(tmp_path)
 
 
 def test_a_folder_without_a_leaderboard_is_told_in_words(tmp_path):

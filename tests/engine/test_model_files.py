@@ -7,8 +7,9 @@ import os
 
 import pytest
 
+from athanor.engine import model_files
 from athanor.engine.checkpoint import sha256_of
-from athanor.engine.model_files import FORMAT, check_name, copy_model, link_files, read_head, write_head
+from athanor.engine.model_files import FORMAT, check_name, copy_model, link_files, read_head, verify_files, write_head
 from athanor.errors import InvalidInput, NotFound
 
 WEIGHTS = "models/t/fold-0/weights.npy"
@@ -26,9 +27,19 @@ def model(tmp_path):
 
 
 def rewrite(model, **changed):
-    """The description as someone else would spell it."""
+    """The description with something changed, and no new seal."""
     head = json.loads((model / "model.json").read_text())
     (model / "model.json").write_text(json.dumps(head | changed))
+
+
+def forge(model, **changed):
+    """The same by someone who knows how the seal is made."""
+    head = {**read_head(model), **changed}
+    rewrite(model, **head, sha256=model_files._seal(head))
+
+
+def verify(model):
+    verify_files(model, read_head(model))
 
 
 def test_a_model_is_described_as_it_was_written(model):
@@ -43,34 +54,52 @@ def test_a_folder_without_a_description_is_no_model(tmp_path):
         read_head(tmp_path)
 
 
+def test_the_files_of_a_model_are_found_unchanged(model):
+    verify(model)
+
+
 def test_a_file_that_is_missing_is_named(model):
     (model / WEIGHTS).unlink()
     with pytest.raises(InvalidInput, match=f"not complete: {WEIGHTS} is missing"):
-        read_head(model)
+        verify(model)
 
 
 def test_a_folder_in_the_place_of_a_file_is_refused(model):
     (model / WEIGHTS).unlink()
     (model / WEIGHTS).mkdir()
     with pytest.raises(InvalidInput, match="not complete"):
-        read_head(model)
+        verify(model)
 
 
 def test_a_file_that_was_changed_is_named(model):
     (model / WEIGHTS).write_text("other contents")
     with pytest.raises(InvalidInput, match=f"changed after it was made: {WEIGHTS}"):
+        verify(model)
+
+
+def test_a_file_of_another_kind_is_refused_though_nobody_asks_for_it(model):
+    (model / "models" / "helper.py").write_text("print('hello')")
+    with pytest.raises(InvalidInput, match=r"A model may not hold the file 'models/helper\.py'"):
+        verify(model)
+
+
+@pytest.mark.parametrize("changed", [{"score": 0.99}, {"files": {}}, {"sha256": "0" * 64}, {"more": 1}])
+def test_a_description_that_was_edited_is_refused(model, changed):
+    rewrite(model, **changed)
+    with pytest.raises(InvalidInput, match=r"changed after it was made: model\.json is not as it was written"):
         read_head(model)
 
 
 def test_a_hash_that_was_changed_is_found_out(model):
-    rewrite(model, files={**read_head(model)["files"], WEIGHTS: "0" * 64})
-    with pytest.raises(InvalidInput, match="changed after it was made"):
-        read_head(model)
+    forge(model, files={**read_head(model)["files"], WEIGHTS: "0" * 64})
+    with pytest.raises(InvalidInput, match=f"changed after it was made: {WEIGHTS}"):
+        verify(model)
 
 
-def test_a_newer_format_is_refused_before_anything_is_read(model):
-    rewrite(model, format=FORMAT + 1, files={"models/new.kind": "0"})
-    with pytest.raises(InvalidInput, match=f"has format {FORMAT + 1}; this version of Athanor reads up to {FORMAT}"):
+@pytest.mark.parametrize("made_by", [FORMAT + 1, 0])
+def test_a_format_that_this_version_does_not_know_is_refused(model, made_by):
+    rewrite(model, format=made_by)
+    with pytest.raises(InvalidInput, match=f"has format {made_by}; this version of Athanor reads 1 to {FORMAT}"):
         read_head(model)
 
 
@@ -111,9 +140,9 @@ def test_a_file_outside_or_of_a_kind_that_can_hold_code_is_refused(tmp_path, nam
 @pytest.mark.parametrize("name", BAD_NAMES)
 def test_a_description_that_names_such_a_file_is_refused_though_the_file_is_there(model, tmp_path, name):
     (tmp_path / "x.json").write_text("{}")
-    rewrite(model, files={name: sha256_of(tmp_path)["x.json"]})
+    forge(model, files={name: sha256_of(tmp_path)["x.json"]})
     with pytest.raises(InvalidInput, match="A model may not hold the file"):
-        read_head(model)
+        verify(model)
 
 
 @pytest.mark.parametrize("name", ["model.txt", "models/t/fold-0/weights.npy", "views/codes/fold-10/view.json"])

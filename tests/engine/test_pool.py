@@ -17,6 +17,7 @@ from athanor.engine.plan import Plan
 from athanor.engine.pool import LATE, OUT_OF_MEMORY, InlinePool, LocalPool
 from athanor.engine.task import Task
 from athanor.engine.training_set import make_training_set
+from athanor.errors import Impossible
 
 PLAN = Plan(preset="medium_quality", seed=2)  # 3 folds
 PATIENCE_S = 60.0
@@ -246,6 +247,12 @@ def test_a_fit_that_ran_out_of_memory_can_be_done_with_fewer_rows(pool):
     pool.memory_limit = 2**50
     pool.submit(fewer_rows(outcome.order, 60))
     assert all_of(pool, 1)["greedy"].record is not None
+
+
+def test_a_table_that_is_more_than_the_limit_alone_is_refused_before_the_first_fit(pool, given, store):
+    pool.memory_limit = 2**20
+    with pytest.raises(Impossible, match="before the first fit; the cap is 1 MB"):
+        pool.open(given, store)
 
 
 def test_a_new_table_ends_the_processes_of_the_one_before(pool, make_table, tmp_path):

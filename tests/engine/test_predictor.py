@@ -12,7 +12,7 @@ from athanor.engine import predictor as predicting
 from athanor.engine.checkpoint import FolderCheckpoints
 from athanor.engine.dataset import Dataset, Numbers, Words
 from athanor.engine.learn import learn
-from athanor.engine.model_files import read_head
+from athanor.engine.model_files import _seal, read_head
 from athanor.engine.plan import Plan
 from athanor.engine.pool import InlinePool
 from athanor.engine.predictor import Predictor, write_predictor
@@ -79,10 +79,11 @@ def copy(whole, tmp_path):
     return tmp_path / "copy"
 
 
-def rewrite(folder, change):
-    head = json.loads((folder / "model.json").read_text())
+def forge(folder, change):
+    """Another description, by someone who knows how it is sealed."""
+    head = read_head(folder)
     change(head)
-    (folder / "model.json").write_text(json.dumps(head))
+    (folder / "model.json").write_text(json.dumps({**head, "sha256": _seal(head)}))
 
 
 def without(table, *names):
@@ -175,6 +176,15 @@ def test_a_row_that_says_nothing_gets_an_answer(model):
     assert np.array_equal(answers.probabilities[0], answers.probabilities[1])
 
 
+def test_a_table_of_something_else_is_refused(model, table):
+    with pytest.raises(
+        InvalidInput, match="None of the columns that this model was trained on is there: size, age, co"
+    ):
+        model.predict(without(table, "size", "age", "colour"))
+    with pytest.raises(InvalidInput, match="None of the columns"):
+        model.predict_rows([{"price": 1}, {}])
+
+
 def test_a_cell_that_cannot_be_is_named(model, table):
     with pytest.raises(InvalidInput, match="Row 2, column 'age'"):
         model.predict_rows([{"age": 3}, {"age": "old"}])
@@ -212,7 +222,7 @@ def test_files_that_the_description_does_not_know_are_not_loaded(copy, part):
     def forget(head):
         head["files"] = {name: digest for name, digest in head["files"].items() if not name.startswith(part)}
 
-    rewrite(copy, forget)
+    forge(copy, forget)
     with pytest.raises(InvalidInput, match=r"no file of .* is described in model\.json"):
         Predictor.load(copy)
 
@@ -223,7 +233,7 @@ def test_a_member_outside_of_the_folder_is_not_loaded(copy, tmp_path):
         shutil.copytree(copy / "models" / member["trial"], tmp_path / "outside")
         member["trial"] = "../../outside"
 
-    rewrite(copy, point_outside)
+    forge(copy, point_outside)
     assert (copy / "models/../../outside/fold-0").is_dir()
     with pytest.raises(InvalidInput, match=r"no file of .* is described in model\.json"):
         Predictor.load(copy)

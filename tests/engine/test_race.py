@@ -208,6 +208,13 @@ def test_the_model_on_disk_has_all_folds_of_the_best_trial_and_the_leaderboard_b
     assert [(row.rank, row.name, row.score) for row in played.playing.leaderboard()] == [(1, "A", 1.0), (2, "B", 2.0)]
 
 
+def test_with_every_model_that_is_saved_one_hears_on_how_many_folds_its_score_stands(stage):
+    played = stage(script={"a": [3] * 4, "b": [1] * 4})
+    played.run()
+    told = [(event.score, event.folds, event.n_folds) for event in played.of(IncumbentChanged)]
+    assert told == [(3.0, 1, 4), (1.0, 1, 4), (1.0, 2, 4), (1.0, 3, 4), (1.0, 4, 4)]
+
+
 def test_an_ensemble_is_saved_where_it_is_better_than_everybody_alone(stage):
     played = stage(script={"a": [1] * 4, "b": [-1] * 4}, ensemble=True)
     played.run()
@@ -266,6 +273,19 @@ def test_an_earlier_model_stays_until_one_is_better_on_all_the_folds_of_both(sta
     assert second.run() == "finish requested"
     assert second.fits() == ["c1", "c2"]
     assert second.saved() == {"a": (1.0, ALL)}
+
+
+def test_an_ensemble_that_stays_shows_its_score_on_all_the_rows_that_its_members_have_predicted(stage):
+    """Perfect in the first fold, where it is weighed; later its members are alike, so that nothing better is found."""
+    played = stage(script={"a": [1, 5, 5, 5], "b": [-1, 5, 5, 5]}, ensemble=True)
+    played.run()
+    assert {trial: share for trial, (share, _) in played.saved().items()} == {"a": 0.5, "b": 0.5}
+    shown = [event.rows[0].score for event in played.of(LeaderboardChanged)]
+    assert shown == pytest.approx([0.0, 2.5, 10 / 3, 3.75])
+    assert read_head(played.store.incumbent())["score"] == pytest.approx(3.75)
+    again = stage(script={"a": [1, 5, 5, 5], "b": [-1, 5, 5, 5]}, ensemble=True)
+    again.run()
+    assert again.playing.leaderboard() == played.playing.leaderboard()
 
 
 def test_the_first_model_is_no_rival_because_chance_chose_it(stage):
@@ -387,8 +407,10 @@ def test_a_trial_that_cannot_be_fitted_is_told_and_left_out(stage):
 
 
 def test_where_every_trial_fails_the_reasons_are_told(stage):
-    played = stage(script={"a": [{"failed": "too odd"}] * 4, "b": [{"failed": "too even"}] * 4})
-    with pytest.raises(Impossible, match=r"No model could be fitted\. A: too odd; B: too even"):
+    played = stage(
+        script={"a": [{"failed": "Odd."}] * 4, "b": [{"failed": "Even."}] * 4, "c": [{"failed": "Odd."}] * 4}
+    )
+    with pytest.raises(Impossible, match=r"No model could be fitted\. A, C: Odd\. B: Even\."):
         played.run()
     assert played.store.incumbent() is None
 

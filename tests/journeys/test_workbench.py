@@ -9,7 +9,7 @@ import pytest
 
 from athanor.engine.predictor import Predictor
 from support.server import wait_for
-from support.workbench import job, start_job, upload, wait_for_end
+from support.workbench import job, run_folder, start_job, upload, wait_for_end
 
 ROW = {"usage": 20.0, "plan": "basic", "months": 2, "tickets": 9}
 
@@ -93,8 +93,7 @@ def test_what_is_served_is_what_was_trained_to_the_last_bit(server, client, comp
     with churn.open() as file:
         rows = [{name: cell for name, cell in row.items() if name != "churned"} for row in csv.DictReader(file)][:50]
     served = client.post(f"/model-registry/models/{model_id}/predict", json={"input_data": rows}).json()
-    [run] = [path for path in (server.data / "runs").iterdir() if path.name.replace("-", "") in completed[1]]
-    trained = Predictor.load((run / "incumbent").resolve()).predict_rows(rows)
+    trained = Predictor.load((run_folder(server.data, completed[1]) / "incumbent").resolve()).predict_rows(rows)
     assert [answer["yes"] for answer in served["probabilities"]] == trained.probabilities[:, 1].tolist()
 
 
@@ -148,8 +147,9 @@ def test_an_upload_is_answered_and_profiled_while_the_trainer_is_busy(server, cl
 def test_a_server_that_is_ended_and_started_again_goes_on_with_the_job(server, churn):
     with server.client() as client:
         job_id = start_job(client, upload(client, churn), "churned", name="interrupted", timeLimit=30)
-        wait_for(lambda: list((server.data / "runs").glob("*/fits.log")), "a first fold", log=server.log)
-        wait_for(lambda: job(client, job_id)["status"] == "running", "the job to run", log=server.log)
+        fits = run_folder(server.data, job_id) / "fits.log"
+        wait_for(fits.exists, "a first fold", log=server.log)
+    before = fits.read_text().splitlines()
     started = time.monotonic()
     assert server.end() == 0
     assert not server.left_over()
@@ -157,6 +157,9 @@ def test_a_server_that_is_ended_and_started_again_goes_on_with_the_job(server, c
     server.start()
     with server.client() as client:
         assert wait_for_end(client, job_id)["status"] == "completed"
+    after = fits.read_text().splitlines()
+    assert after[: len(before)] == before
+    assert len(set(after)) == len(after) > len(before)
 
 
 def test_keys_have_the_scopes_that_they_were_given_and_no_others(server, completed):

@@ -105,9 +105,9 @@ def test_a_job_is_taken_once(execution, taken):
 
 def test_lanes_do_not_wait_for_each_other(world, execution):
     view = world.a_run()
+    assert execution.claim(Lane.TRAIN).id == view.job.id  # the profile job of the upload has waited longer
     light = execution.claim(Lane.LIGHT)
     assert (light.kind, light.lane) == (JobKind.PROFILE, Lane.LIGHT)
-    assert execution.claim(Lane.TRAIN).id == view.job.id
 
 
 def test_a_job_of_another_executor_is_left_to_it(world, execution, dataset):
@@ -317,6 +317,18 @@ def test_a_job_that_a_person_stopped_says_so(world, execution, taken):
     execution.stop(taken)
     assert (now_is(world, taken).state, now_is(world, taken).token) == (JobState.STOPPED, None)
     assert lines(world, taken) == ["AutoML job stopped"]
+
+
+def test_a_result_that_comes_after_a_person_asked_to_stop_is_discarded(world, execution, taken):
+    ask(world, taken, Request.STOP)
+    assert execution.succeed(taken, [a_model(taken)]) is False
+    assert (now_is(world, taken).state, world.all_of("models")) == (JobState.STOPPED, [])
+
+
+def test_a_failure_that_comes_after_a_person_asked_to_stop_is_a_stop(world, execution, taken):
+    ask(world, taken, Request.STOP)
+    execution.fail(taken, "no")
+    assert (now_is(world, taken).state, now_is(world, taken).error) == (JobState.STOPPED, None)
 
 
 def test_a_job_that_is_given_back_waits_again_and_has_done_nothing_wrong(world, execution, taken):

@@ -279,6 +279,8 @@ def test_the_last_lines_come_oldest_first(world):
     assert [event.payload["message"] for event in told] == ["3", "4"]
     since = world.runs.lines(world.actor, view.run.id, since=told[0].at - timedelta(seconds=1))
     assert [event.payload["message"] for event in since] == ["3", "4"]
+    before = world.runs.lines(world.actor, view.run.id, last=2, until=told[0].at)
+    assert [event.payload["message"] for event in before] == ["1", "2"]
 
 
 def test_the_leaderboard_is_the_one_told_last(world):

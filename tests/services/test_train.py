@@ -14,7 +14,7 @@ from athanor.engine.problems import PROBLEMS
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.task import Task
 from athanor.errors import Impossible, InvalidInput, NotFound, ScopeMissing
-from athanor.services.train import TARGETS, resolve
+from athanor.services.train import resolve
 
 CHURN = Task(target="churned")
 
@@ -112,8 +112,15 @@ def test_a_message_about_a_missing_column_names_those_that_are_there():
         resolve(Task(target="x"), PLAIN)
 
 
-def test_every_problem_says_how_its_target_is_stored():
-    assert set(TARGETS) == set(PROBLEMS.names())
+@pytest.mark.parametrize("storage", list(Storage))
+@pytest.mark.parametrize("problem", PROBLEMS.names())
+def test_a_target_is_accepted_as_its_problem_says_that_it_may_be_stored(problem, storage):
+    task, schema = Task(target="it", problem=problem), a_schema(it=storage, other=Storage.FLOAT)
+    if storage in PROBLEMS[problem].targets:
+        assert resolve(task, schema) == task
+    else:
+        with pytest.raises(InvalidInput, match="'it'"):
+            resolve(task, schema)
 
 
 def test_families_to_exclude_must_exist_and_one_must_be_left(world):

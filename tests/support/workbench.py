@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 
@@ -31,6 +32,11 @@ def job(client: httpx.Client, job_id: str) -> dict[str, Any]:
     answer = client.get(f"/automl/jobs/{job_id}")
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
+
+
+def run_folder(data: Path, job_id: str) -> Path:
+    """Where a server with this data folder keeps the checkpoints of a job."""
+    return data / "runs" / str(UUID(job_id.removeprefix("aml_")))
 
 
 def wait_for_end(client: httpx.Client, job_id: str, *, patience_s: float = 120.0) -> dict[str, Any]:

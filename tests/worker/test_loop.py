@@ -16,8 +16,9 @@ import pytest
 from athanor.core.ids import new_id
 from athanor.core.job import Job, JobKind, JobState, Lane, Request
 from athanor.engine.memory import descendants
-from athanor.errors import Conflict
+from athanor.errors import Conflict, Unavailable
 from athanor.services.execution import LeaseLost
+from athanor.worker import loop as working
 from athanor.worker.loop import Worker
 from athanor.worker.workplace import is_locked, take_lock
 
@@ -112,6 +113,34 @@ def test_a_job_that_ended_between_two_looks_is_no_trouble(worker):
             raise LeaseLost
 
     worker(Ended(running=[a_job(), a_job()]), train=1)._recover()
+
+
+def test_a_store_that_is_busy_does_not_end_the_worker_nor_what_it_works_on(worker, tmp_path, monkeypatch):
+    class Busy(Queue):
+        looks = 0
+
+        def claim(self, lane):
+            self.looks += 1
+            if self.looks <= 3:
+                raise Unavailable("The records cannot be reached now.")
+            made._leave()
+            return super().claim(lane)
+
+        def running(self):
+            raise_once, self.is_running = self.is_running, []
+            if raise_once:
+                raise Unavailable("The records cannot be reached now.")
+            return []
+
+    monkeypatch.setattr(working, "LOOK_S", 0.0)
+    monkeypatch.setattr(working, "import_learners", lambda: None)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(Worker, "_reap", lambda _: False)
+    monkeypatch.setattr(Worker, "_send_off", lambda _: None)
+    made = worker(Busy(train=1, running=[a_job()]), train=1)
+    made.run()
+    os.close(made._lock)
+    assert worker.started == [Lane.TRAIN]
 
 
 def test_a_data_folder_has_one_worker(yard, tmp_path):

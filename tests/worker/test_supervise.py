@@ -15,7 +15,8 @@ import pytest
 from athanor.core.job import MAX_FRUITLESS_ATTEMPTS, JobKind, JobState, Lane, Request
 from athanor.engine import memory
 from athanor.engine.model_files import read_head
-from athanor.errors import Conflict, Impossible
+from athanor.errors import Conflict, Impossible, Unavailable
+from athanor.services.execution import Execution
 from athanor.worker import supervise as supervising
 from athanor.worker.run import FINISH_SIGNAL, RUNNERS
 from athanor.worker.supervise import run_job, supervise
@@ -152,11 +153,38 @@ def test_a_profile_job_succeeds_without_a_model(yard, trainer):
     assert (job.kind, job.state) == (JobKind.PROFILE, SUCCEEDED)
 
 
+def leave_table(given, place):
+    """What pools leave in the run's folder: it can be made again."""
+    table = place.run_folder(given.job.subject_id) / "scratch" / "table"
+    table.mkdir(parents=True)
+    (table / "size.npy").write_bytes(bytes(100))
+
+
+@pytest.mark.parametrize("how", ["with a model", "with nothing", "with a refusal", "dead again"])
+def test_when_a_job_has_ended_its_table_is_gone_and_its_checkpoints_stay(yard, trainer, leave_model, how):
+    def end(given, place):
+        leave_table(given, place)
+        if how == "with a model":
+            leave_model(given, place)
+        if how == "with a refusal":
+            raise Impossible("no")
+        if how == "dead again":
+            os._exit(1)
+
+    trainer(end)
+    job = a_taken_job(yard)
+    job = yard.put(replace(job, fruitless=MAX_FRUITLESS_ATTEMPTS - 1))
+    assert ended(yard, job).state is (SUCCEEDED if how == "with a model" else FAILED)
+    assert not (yard.run_folder(job) / "scratch").exists()
+    assert (yard.run_folder(job) / "incumbent").exists() == (how == "with a model")
+
+
 # --- a person ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_job_is_stopped_within_five_seconds_and_nothing_is_kept_of_it(yard, trainer, leave_model):
     def train_on(given, place):
+        leave_table(given, place)
         leave_model(given, place)
         forever(given, place)
 
@@ -170,6 +198,20 @@ def test_a_job_is_stopped_within_five_seconds_and_nothing_is_kept_of_it(yard, tr
     assert time.monotonic() - asked < 5.0
     assert (yard.job(job).state, yard.models(job)) == (STOPPED, [])
     assert yard.lines(job) == ["AutoML job stopped"]
+    assert not (yard.run_folder(job) / "scratch").exists()
+
+
+def test_a_result_that_comes_when_a_person_has_asked_to_stop_leaves_nothing_behind(yard, trainer, leave_model):
+    def ask_and_end(given, place):
+        yard.ask(given.job, Request.STOP)
+        leave_model(given, place)
+
+    trainer(ask_and_end)
+    models = yard.place.blobs.local("models")
+    before = set(models.iterdir()) if models.exists() else set()
+    job = ended(yard, a_taken_job(yard))
+    assert (job.state, yard.models(job)) == (STOPPED, [])
+    assert (set(models.iterdir()) if models.exists() else set()) == before
 
 
 def test_finishing_now_asks_the_trainer_who_ends_with_the_best_so_far(yard, trainer, leave_model):
@@ -272,6 +314,37 @@ def test_while_it_works_the_lease_is_kept(yard, trainer, monkeypatch):
     assert held.peak_memory > 2**20
     yard.ask(job, Request.STOP)
     child.wait()
+
+
+def test_a_store_that_is_busy_ends_no_job_that_goes_well(yard, trainer, leave_model, monkeypatch):
+    monkeypatch.setattr(supervising, "HEARTBEAT_S", 0.0)
+    monkeypatch.setattr(supervising, "LOOK_S", 0.001)
+    looks = []
+
+    def refuse(*_, **__):
+        looks.append(1)
+        if len(looks) > 5:
+            (yard.run_folder(job) / "enough").touch()
+        raise Unavailable("The records cannot be reached now.")
+
+    def train_until_enough(given, place):
+        leave_model(given, place)
+        while not (place.run_folder(given.job.subject_id) / "enough").exists():
+            time.sleep(0.001)
+
+    monkeypatch.setattr(Execution, "request", refuse)
+    monkeypatch.setattr(Execution, "hold", refuse)
+    trainer(train_until_enough)
+    job = a_taken_job(yard)
+    assert ended(yard, job).state is SUCCEEDED
+
+
+def test_a_trainer_that_cannot_reach_the_records_is_no_failure_of_the_job(yard, trainer):
+    def give_up(given, place):
+        raise Unavailable("The records cannot be reached now.")
+
+    trainer(give_up)
+    assert ended(yard, a_taken_job(yard)).state is QUEUED
 
 
 def test_two_supervisors_never_work_on_one_job(yard, trainer, monkeypatch):

@@ -25,12 +25,13 @@ from athanor.engine.events import (
     TrialFinished,
     Warned,
 )
+from athanor.errors import Unavailable
 from athanor.services.execution import LeaseLost
 from athanor.worker import tell as telling
 from athanor.worker.tell import PROGRESS_S, WRITE_S, Teller
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
-JOB = object()
+JOB = SimpleNamespace(id="a job")
 NAN = float("nan")
 ROW = LeaderboardRow(
     rank=1, name="Linear", family="linear", score=None, fit_s=1.0, predict_s=0.1, folds=1, n_folds=3, trial="t"
@@ -56,11 +57,14 @@ class Kept:
     batches: list = field(default_factory=list)
     resolved: list = field(default_factory=list)
     is_lost: bool = False
+    is_busy: bool = False
 
     def tell(self, job, told, *, progress=None):
         assert job is JOB
         if self.is_lost:
             raise LeaseLost
+        if self.is_busy:
+            raise Unavailable("busy")
         self.batches.append((list(told), progress))
 
     def resolve(self, job, *, problem, metric):
@@ -198,6 +202,16 @@ def test_progress_without_events_is_written_too(teller, clock, kept):
     clock.at += WRITE_S
     teller(EVENTS[Progressed])
     assert kept.batches[1] == ([], 0.25)
+
+
+def test_what_a_busy_store_does_not_take_is_written_with_what_comes_next(teller, clock, kept):
+    kept.is_busy = True
+    say(teller, clock, EVENTS[Warned], EVENTS[Warned])
+    with pytest.raises(Unavailable):
+        teller.flush()
+    kept.is_busy = False
+    say(teller, clock, EVENTS[Progressed])
+    assert [(len(batch), progress) for batch, progress in kept.batches] == [(3, 0.25)]
 
 
 def test_whoever_lost_the_lease_hears_so(teller, kept):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from types import SimpleNamespace
 
 import pytest
 
 from athanor.core.ids import new_id
 from athanor.errors import Conflict
+from athanor.worker import workplace
 from athanor.worker.workplace import is_locked, take_lock
 
 
@@ -23,6 +25,13 @@ def test_a_lock_that_is_held_is_refused_in_words(path):
         take_lock(path, what="Another worker")
     os.close(handle)
     os.close(take_lock(path, what="Another worker"))
+
+
+def test_a_lock_can_be_waited_for(path, monkeypatch):
+    held = [take_lock(path, what="Job")]
+    monkeypatch.setattr(workplace, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=lambda _: os.close(held.pop())))
+    os.close(take_lock(path, what="Job", wait_s=1.0))
+    assert held == []
 
 
 def test_one_can_see_whether_a_lock_is_held(path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,10 +32,10 @@ class Limits:
     grace_s               after this much waiting a body must have come at `min_bytes_per_s` on average
     """
 
-    requests_per_minute: float = 600.0
-    burst: int = 100
-    upload_bytes: int = 500 * 2**20
-    json_bytes: int = 10 * 2**20
+    requests_per_minute: float
+    burst: int
+    upload_bytes: int
+    json_bytes: int
     idle_s: float = 30.0
     grace_s: float = 60.0
     min_bytes_per_s: float = 4096.0
@@ -72,7 +73,8 @@ class Rates:
         name = f"key {digest}" if digest in self._good else f"address {address}"
         wait_s = self.buckets.take(name)
         if wait_s:
-            message = f"Too many requests. Wait {wait_s:.1f} s and try again."
+            # In whole seconds, as `Retry-After` says it too.
+            message = f"Too many requests. Wait {max(1, math.ceil(wait_s))} s and try again."
             raise RateLimited(message, retry_after_s=wait_s)
 
     def trust(self, key: str | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, Self
 
 from athanor.cli.quantities import spell_duration
@@ -61,7 +62,8 @@ class PlainDisplay:
             self.say(line)
 
     def say(self, line: str) -> None:
-        print(f"[{self._elapsed_s():6.1f} s] {line}", file=sys.stderr, flush=True)
+        with _whoever_listens():
+            print(f"[{self._elapsed_s():6.1f} s] {line}", file=sys.stderr, flush=True)
 
 
 class LiveDisplay:
@@ -109,7 +111,8 @@ class LiveDisplay:
                 self.say(line)
 
     def say(self, line: str) -> None:
-        self._live.console.print(line, markup=False, highlight=False)
+        with _whoever_listens():
+            self._live.console.print(line, markup=False, highlight=False)
 
     def _picture(self) -> Group:
         from rich.console import Group
@@ -133,6 +136,11 @@ class LiveDisplay:
         return Group(*parts)
 
 
+def _whoever_listens() -> suppress:
+    """A closed terminal or pipe ends no training, nor does a signal that has a word to say in the middle of a line."""
+    return suppress(OSError, RuntimeError)
+
+
 def bar(fraction: float) -> str:
     """A line that is filled as far as the run is."""
     filled = round(BAR_WIDTH * min(max(fraction, 0.0), 1.0))
@@ -152,7 +160,8 @@ def line_of(event: Event, metric: str) -> str | None:
             )
         case events.IncumbentChanged():
             members = "1 member" if event.members == 1 else f"{event.members} members"
-            return f"Model on disk: {metric} {spell_score(event.score)} ({members})."
+            folds = f"{event.folds} of {event.n_folds} folds"
+            return f"Model on disk: {metric} {spell_score(event.score)} ({members}, {folds})."
         case events.TrialFinished():
             return f"{event.label}: {metric} {spell_score(event.score)} ({spell_duration(event.fit_s)} of fitting)."
         case events.TrialFailed():

@@ -32,9 +32,17 @@ Scopes: data:read data:write runs:read runs:write models:read models:write keys:
 
 
 @contextmanager
-def _keys(data: Path | None) -> Iterator[Keys]:
+def _keys(data: Path | None, *, may_make: bool = False) -> Iterator[Keys]:
+    """The keys of a data folder. Only who makes a key may make the folder for it."""
     settings = settings_for(data)
-    from athanor.app import open_platform
+    from athanor.app import Folders, open_platform
+    from athanor.errors import NotFound
+
+    if not may_make and not Folders(data=settings.data_folder).database.is_file():
+        raise NotFound(
+            f"There is no database in {settings.data_folder}, so there are no keys. Name the data folder with --data; "
+            "`athanor keys create NAME` makes a new one."
+        )
 
     platform = open_platform(settings)
     try:
@@ -60,7 +68,7 @@ def create(
     unknown = sorted(set(scope or ()) - set(ALL_SCOPES))
     if unknown:
         raise InvalidInput(f"No scope {unknown[0]!r}. Known: {', '.join(Scope)}.", field="scope")
-    with _keys(data) as keys:
+    with _keys(data, may_make=True) as keys:
         scopes = frozenset(Scope(word) for word in scope) if scope else ALL_SCOPES
         _, text = keys.create(keys.admin(), name, scopes, expires_in_days=days)
     print(text)

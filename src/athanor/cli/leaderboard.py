@@ -8,15 +8,15 @@ from typing import Annotated
 import typer
 
 from athanor.cli.epilogs import as_written
-from athanor.cli.tables import LEADERBOARD_HEAD, LEADERBOARD_RIGHT, leaderboard_cells, print_table
+from athanor.cli.tables import LEADERBOARD_HEAD, LEADERBOARD_RIGHT, leaderboard_cells, print_table, spell_folds
 
 EPILOG = as_written("""
 Example:
 
   athanor leaderboard data-model
 
-The score is out-of-fold: of rows that the fold's model did not see. Rows without a rank are
-trials that did not get all their folds.
+The score is out-of-fold: of rows that the fold's model did not see. The first row is what is
+served. Rows without a rank are trials that did not get all their folds.
 """)
 
 
@@ -28,3 +28,5 @@ def leaderboard(
 
     rows = read_leaderboard(model)
     print_table(LEADERBOARD_HEAD, leaderboard_cells(rows), right=LEADERBOARD_RIGHT)
+    if rows and rows[0].rank is not None and rows[0].folds < rows[0].n_folds:
+        print(f"{rows[0].name} is served and partial: {spell_folds(rows[0])}.")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from athanor.cli import doctor, keys, leaderboard, predict, serve, train
+from athanor.cli.disk_errors import in_words
 from athanor.cli.epilogs import as_written
 from athanor.cli.process_clock import process_start
 from athanor.errors import AthanorError, InvalidInput, NotFound, NotSupported, TooLarge
@@ -101,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"athanor: {error}", file=sys.stderr)
         return 2 if isinstance(error, InvalidInput | NotFound | NotSupported | TooLarge) else 1
     except OSError as error:  # a full disk, a file that may not be read
-        print(f"athanor: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
+        print(f"athanor: {in_words(error)}", file=sys.stderr)
         return 1
     return 0
 

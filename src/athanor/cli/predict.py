@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import typer
 
 from athanor.cli.epilogs import as_written
 from athanor.cli.quantities import spell_duration
-from athanor.errors import InvalidInput
+from athanor.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     import polars as pl
@@ -46,8 +47,8 @@ def predict(
     ] = None,
 ) -> None:
     """Predict the rows of a file with a trained model."""
-    if out is not None and out.suffix.lower() not in ENDINGS:
-        raise InvalidInput(f"{out} ends with neither .csv nor .parquet, so its format is not known.", field="out")
+    if out is not None:
+        _check_out(out, file)
     from time import monotonic
 
     from athanor.engine.frames import to_dataset
@@ -67,6 +68,19 @@ def predict(
     _write(_answer_frame(answers, proba=proba), out)
     if out is not None:
         print(f"{len(answers):,} rows -> {out} ({spell_duration(monotonic() - begun)})", file=sys.stderr)
+
+
+def _check_out(out: Path, file: Path) -> None:
+    if out.suffix.lower() not in ENDINGS:
+        raise InvalidInput(f"{out} ends with neither .csv nor .parquet, so its format is not known.", field="out")
+    if not out.parent.is_dir():
+        raise NotFound(f"There is no folder {out.parent} for --out. Make it first, or name another place.")
+    if out.is_dir():
+        raise InvalidInput(f"{out} is a folder. Give --out a file.", field="out")
+    if out.exists() and out.samefile(file):
+        raise InvalidInput(
+            f"--out {out} is the file with the rows, which would be lost. Give --out another name.", field="out"
+        )
 
 
 def _answer_frame(answers: Predictions, *, proba: bool) -> pl.DataFrame:
@@ -97,5 +111,8 @@ def _write(frame: pl.DataFrame, out: Path | None) -> None:
         else:
             frame.write_parquet(unfinished)
         unfinished.replace(out)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(out)) from error  # the name that people know
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()

@@ -8,6 +8,7 @@ from athanor.errors import InvalidInput
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _BYTES = {"": 1, "B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
+_MOST_BYTES = 2**60
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?i?b?)")
 
@@ -28,7 +29,10 @@ def parse_size(text: str) -> int:
     if found is None:
         raise InvalidInput(f"{text!r} is not a size. Write 512MB, 2GB or the like.")
     unit = found[2].upper().replace("I", "")
-    return int(float(found[1]) * _BYTES[unit if unit in _BYTES else unit + "B"])
+    size = float(found[1]) * _BYTES[unit if unit in _BYTES else unit + "B"]
+    if size > _MOST_BYTES:
+        raise InvalidInput(f"{text!r} is more than any machine has. Write 512MB, 2GB or the like.")
+    return int(size)
 
 
 def spell_duration(seconds: float) -> str:

@@ -22,7 +22,15 @@ class Question:
     exclude: tuple[str, ...] = ()
 
     def check_names(self) -> None:
-        """Raise NotFound for a problem or metric that does not exist, before anything is read rather than after."""
+        """Before anything is read, raise what is wrong with any table: NotFound for a problem or metric that does not
+        exist, InvalidInput where the words contradict each other.
+        """
+        if self.target in self.exclude:
+            raise InvalidInput(
+                f"{self.target!r} is the target and cannot be excluded: it is what is learned, and never a feature. "
+                "Leave that --exclude out.",
+                field="exclude",
+            )
         from athanor.engine.metrics import METRICS
         from athanor.engine.problems import PROBLEMS
 

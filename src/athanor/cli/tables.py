@@ -47,6 +47,10 @@ def leaderboard_cells(rows: Sequence[LeaderboardRow]) -> list[tuple[str, ...]]:
     ]
 
 
+def spell_folds(row: LeaderboardRow) -> str:
+    return f"from {row.folds} of {row.n_folds} folds"
+
+
 def spell_score(score: float | None) -> str:
     """Five digits, and no exponent for large numbers; "-" where there is no score."""
     if score is None:

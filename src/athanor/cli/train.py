@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import signal
+import shlex
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from athanor.cli.display import Display, display_for_terminal
+from athanor.cli.endings import EndedWithoutModel, Endings
 from athanor.cli.epilogs import as_written
 from athanor.cli.quantities import parse_duration, parse_size, spell_duration, spell_size
 from athanor.cli.question import Question
-from athanor.cli.tables import spell_score
+from athanor.cli.tables import spell_folds, spell_score
+from athanor.cli.work_folder import put_in_place, remove_left_behind, work_folder
 from athanor.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ Problems: binary, multiclass, regression.
 Metrics: accuracy, average_precision, balanced_accuracy, f1, f1_macro, log_loss, mae, mape, mcc, mse,
 precision, r2, recall, rmse, rmsle, roc_auc.
 
-Ctrl-C ends the training with the best model so far; Ctrl-C again ends it without one.
+Ctrl-C, SIGTERM and SIGHUP end the training with the best model so far; Ctrl-C again ends it without one.
 """)
 DEFAULT_TIME = "10m"
 KEEP_BACK_S = 0.25  # of the limit, for writing the model and ending this process
-INTERRUPTED = 130  # what shells report for a program that Ctrl-C ended
+LONGEST_S = 10 * 365 * 86_400
 
 
 def train(
@@ -99,7 +99,7 @@ def train(
     started = time.monotonic() if context.obj is None else float(context.obj)
     from athanor.engine.plan import Plan
 
-    limit_s = parse_duration(time_limit or DEFAULT_TIME) if time_limit or max_trials is None else None
+    limit_s = _limit_s(time_limit or DEFAULT_TIME) if time_limit or max_trials is None else None
     plan = Plan(
         time_limit_s=limit_s,
         max_trials=max_trials,
@@ -120,18 +120,34 @@ def train(
 
     budget = Budget.of(None if limit_s is None else limit_s - KEEP_BACK_S, started=started)
     try:
+        endings = Endings()
         with (
-            _local_pool(plan) as pool,  # first: it forks, and what comes next starts threads
+            work_folder(folder) as work,  # gone last, when no process writes into it any more
+            _local_pool(plan) as pool,  # it forks, and what comes next starts threads
             display_for_terminal(lambda: time.monotonic() - started) as display,
-            _work_folder(folder) as work,
         ):
-            result = _learn(file, question, plan, budget=budget, pool=pool, display=display, work=work)
-            result.save(folder)
-    except KeyboardInterrupt:
-        print("athanor: ended without a model.", file=sys.stderr)
-        raise typer.Exit(INTERRUPTED) from None
+            endings.listen()
+            for left in remove_left_behind(folder):
+                display.say(f"Removed {left}: a training that was killed left it behind.")
+            result = _learn(file, question, plan, budget=budget, pool=pool, display=display, work=work, endings=endings)
+            endings.deafen()
+            put_in_place(result, folder, work)
+    except EndedWithoutModel as ended:
+        endings.deafen()
+        print(f"athanor: ended without a model ({ended.name}).", file=sys.stderr)
+        raise typer.Exit(ended.exit_status) from None
     elapsed_s = time.monotonic() - started
-    _print_result(result, folder, file, elapsed_s=elapsed_s, peak_memory=pool.peak_memory)
+    why = f"{result.reason} by {endings.finished_by}" if endings.finished_by else result.reason
+    _print_result(result, folder, file, why=why, elapsed_s=elapsed_s, peak_memory=pool.peak_memory)
+
+
+def _limit_s(text: str) -> float:
+    limit_s = parse_duration(text)
+    if limit_s > LONGEST_S:
+        raise InvalidInput(
+            f"--time {text} is more than ten years. Give less; the best so far comes early.", field="time"
+        )
+    return limit_s
 
 
 def _learn(
@@ -143,6 +159,7 @@ def _learn(
     pool: LocalPool,
     display: Display,
     work: Path,
+    endings: Endings,
 ) -> Result:
     from athanor.engine.checkpoint import FolderCheckpoints
     from athanor.engine.frames import to_dataset
@@ -157,24 +174,31 @@ def _learn(
     task = question.task(table.schema)
     dataset = to_dataset(table.frame, table.schema)
     del table
-    with _ctrl_c_finishes(budget, display):
-        return learn(
-            dataset, task, plan, budget=budget, pool=pool, checkpoints=FolderCheckpoints(work), tell=display.tell
-        )
+    endings.finish_with(budget, display)
+    return learn(dataset, task, plan, budget=budget, pool=pool, checkpoints=FolderCheckpoints(work), tell=display.tell)
 
 
-def _print_result(result: Result, folder: Path, file: Path, *, elapsed_s: float, peak_memory: int) -> None:
+def _print_result(result: Result, folder: Path, file: Path, *, why: str, elapsed_s: float, peak_memory: int) -> None:
     from athanor.engine.model_files import read_head
 
     head = read_head(folder)  # not the model itself: loading that would import the learners, which takes seconds
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     members = "1 member" if len(head["members"]) == 1 else f"{len(head['members'])} members"
     score = f"{result.metric} {spell_score(result.score)}"
-    print(f"{head['task']['problem']}: {score}, measured on rows that the models did not see.")
-    print(f"Ended after {spell_duration(elapsed_s)} ({result.reason}); at most {spell_size(peak_memory)} of memory.")
+    served = result.leaderboard[0]
+    told = "." if served.folds == served.n_folds else f", {spell_folds(served)}: the model is partial."
+    print(f"{head['task']['problem']}: {score}, measured on rows that the models did not see{told}")
+    print(f"Ended after {spell_duration(elapsed_s)} ({why}); at most {spell_size(peak_memory)} of memory.")
     print(f"Model: {folder} ({spell_size(size)}, {members})")
-    print(f"Trials: athanor leaderboard {folder}")
-    print(f"Next: athanor predict {folder} {file} --out predictions.csv")
+    print(f"Trials: {_command('leaderboard', folder)}")
+    print(f"Next: {_command('predict', folder, file, '--out', 'predictions.csv')}")
+
+
+def _command(*words: object) -> str:
+    """As a shell takes it. A name that begins with a dash would be taken for an option."""
+    return shlex.join(
+        ["athanor", *(f"./{word}" if isinstance(word, Path) and str(word)[0] == "-" else str(word) for word in words)]
+    )
 
 
 def _families(names: list[str] | None) -> tuple[str, ...]:
@@ -186,7 +210,7 @@ def _families(names: list[str] | None) -> tuple[str, ...]:
     return tuple(names or ())
 
 
-# --- folders, processes, Ctrl-C ---------------------------------------------------------------------------------------
+# --- folders and processes --------------------------------------------------------------------------------------------
 
 
 def _free_folder(out: Path | None, file: Path) -> Path:
@@ -203,18 +227,6 @@ def _free_folder(out: Path | None, file: Path) -> Path:
 
 
 @contextmanager
-def _work_folder(folder: Path) -> Iterator[Path]:
-    """Where the run keeps its folds: beside the model, on a disk that will have to hold the model as well."""
-    parent = folder.absolute().parent
-    parent.mkdir(parents=True, exist_ok=True)
-    work = Path(mkdtemp(prefix=f".{folder.absolute().name}-", dir=parent))
-    try:
-        yield work
-    finally:
-        rmtree(work, ignore_errors=True)
-
-
-@contextmanager
 def _local_pool(plan: Plan) -> Iterator[LocalPool]:
     from athanor.engine import memory
     from athanor.engine.pool import LocalPool
@@ -224,20 +236,3 @@ def _local_pool(plan: Plan) -> Iterator[LocalPool]:
         yield pool
     finally:
         pool.close()
-
-
-@contextmanager
-def _ctrl_c_finishes(budget: Budget, display: Display) -> Iterator[None]:
-    """The first Ctrl-C ends the run with the best so far, the second one ends everything."""
-
-    def interrupted(_signal: int, _frame: object) -> None:
-        if budget.finishing:
-            raise KeyboardInterrupt
-        budget.finish()
-        display.say("Finishing with the best so far. Ctrl-C again ends without a model.")
-
-    before = signal.signal(signal.SIGINT, interrupted)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -97,8 +97,9 @@ def live(link: socket.socket) -> NoReturn:
     """Fork, end and reap pool processes as told, until the other side is gone."""
     try:
         die_with_parent(os.getppid())
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who draws the terminal
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        # Ctrl-C, or a signal to the whole group, is for the one who draws the terminal and ends this process.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
         import_learners()
         _nurse(link)
     except BaseException:  # noqa: BLE001 - the outermost frame of the nursery

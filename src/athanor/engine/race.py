@@ -268,8 +268,10 @@ class Race:
             n_folds = self._standings.n_common({**rival.shares, **chosen.shares}, cap=seen)
             if self._standings.utility(chosen.shares, n_folds) < self._standings.utility(rival.shares, n_folds):
                 chosen = rival
-        self._incumbent = chosen
         n_folds = sum(self._standings.n_finished(trial) for trial in chosen.shares)
+        if any(chosen is rival for rival in self._rivals()) and self._saved != (chosen.shares, n_folds):
+            chosen = self._standings.scored_anew(chosen)  # its members have more folds than when it was weighed
+        self._incumbent = chosen
         if self._saved is None or (self._has_news and self._saved != (chosen.shares, n_folds)):
             self._save(chosen, n_folds)
         if self._has_news and self._on_disk is not None and self._is_weighed(self._on_disk, cap):
@@ -287,7 +289,7 @@ class Race:
 
     def _rivals(self) -> list[Weights]:
         """Models that a newcomer must not be worse than. One with a member that was given up can never be whole."""
-        found = [weights for weights in (self._incumbent, self._on_disk) if weights is not None]
+        found = [weights for weights in (self._on_disk, self._incumbent) if weights is not None]
         return [weights for weights in found if not self._failed.keys() & weights.shares.keys()]
 
     def _save(self, chosen: Weights, n_folds: int) -> None:

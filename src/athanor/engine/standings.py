@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,7 @@ class Standings:
         return self.given.metric.utility(self._truth(n_folds), self._blended(shares, n_folds))
 
     def score(self, served: Weights) -> float | None:
-        """What to expect of a model: of a trial on all the rows it has predicted, of a blend as its selection found.
+        """What to expect of a model: of a trial on all the rows it has predicted, of a blend what it was found to be.
 
         None where the metric is undefined on these rows.
         """
@@ -61,6 +61,16 @@ class Standings:
             n_folds = self.n_common(served.shares)
             score = self.given.metric.score(self._truth(n_folds), self._blended(served.shares, n_folds))
         return None if np.isnan(score) else score
+
+    def scored_anew(self, served: Weights) -> Weights:
+        """The same blend with its score on all the rows that its members have predicted by now.
+
+        Its shares were selected on some of these rows: a little too good, and better than a score of one fold.
+        """
+        n_folds = self.n_common(served.shares)
+        return replace(
+            served, score=self.given.metric.score(self._truth(n_folds), self._blended(served.shares, n_folds))
+        )
 
     def weigh(
         self, trials: Iterable[str], *, cap: int | None, ensemble: bool, seed: int, clock: Clock

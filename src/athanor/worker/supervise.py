@@ -178,20 +178,22 @@ class _Supervisor:
             execution.stop(self.job)
         elif why == "leaving":
             execution.give_back(self.job, spent_s=self._spent_s())
+            return
         elif status == 0 or why in {"time", "memory"}:
             self._succeed(why)
         elif status == REFUSED:
             execution.fail(self.job, json.loads(said)["error"])
-            self._clean()
         else:
             log.error("trainer lost", extra={"job_id": str(self.job.id), "status": status})
             execution.hold(self.job, spent_s=self._spent_s(), peak_memory=self.peak_memory)
-            execution.lose(self.job, checkpoints=count_checkpoints(self.place, self.job))
+            lost = execution.lose(self.job, checkpoints=count_checkpoints(self.place, self.job))
+            if not lost.is_final:
+                return
+        self._clean()
 
     def _succeed(self, why: Request | str | None) -> None:
         """Store what the trainer left, and end the job with it in one step."""
         execution = self.place.execution
-        self._clean()
         if self.job.kind is not JobKind.TRAIN and why is not None:
             execution.fail(self.job, self._why_nothing(why))
             return

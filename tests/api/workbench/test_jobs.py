@@ -34,6 +34,14 @@ def test_a_client_that_polls_with_the_last_timestamp_sees_every_line_once(world)
     assert seen == [f"line {number}" for number in range(40)]
 
 
+def test_lines_that_are_not_settled_yet_take_no_place_of_those_that_are(world):
+    job = world.a_job(JobState.RUNNING)
+    world.tell(job, line("first"), line("second"))
+    world.clock.pass_(60)
+    world.tell(job, line("too fresh to tell"))
+    assert logs(world, job, "?lines=1") == ["second"]
+
+
 def test_lines_of_a_job_that_ended_are_told_at_once(world):
     job = world.a_job(JobState.SUCCEEDED)
     world.tell(job, line("AutoML job completed"))

@@ -36,6 +36,12 @@ def test_a_problem_is_described_by_names_that_exist(name):
 
 
 @every_problem
+def test_a_problem_says_how_its_target_may_be_stored_and_times_and_vectors_are_no_targets(name):
+    assert {Storage.FLOAT, Storage.INTEGER, Storage.BOOLEAN} <= PROBLEMS[name].targets
+    assert not {Storage.DATETIME, Storage.DENSE, Storage.SPARSE} & PROBLEMS[name].targets
+
+
+@every_problem
 def test_predictions_of_a_row_are_the_same_bits_alone_and_among_others(name, shuffled_rows, same_bits):
     margins, classes = margins_and_classes(name)
     answers = PROBLEMS[name].predictions(margins, classes)
@@ -181,7 +187,7 @@ def test_one_value_in_every_row_is_impossible(name):
     ids=lambda cells: str(cells)[:40],
 )
 @pytest.mark.parametrize("kind", [ColumnType.NUMERIC, ColumnType.CATEGORICAL])
-@pytest.mark.parametrize("reason", ["", "given by the user"])
-def test_exactly_one_problem_claims_a_target(cells, kind, reason):
-    schema = ColumnSchema(name="y", type=kind, storage=Storage.FLOAT, reason=reason)
+@pytest.mark.parametrize("is_given", [False, True])
+def test_exactly_one_problem_claims_a_target(cells, kind, is_given):
+    schema = ColumnSchema(name="y", type=kind, storage=Storage.FLOAT, is_given=is_given)
     assert sum(PROBLEMS[name].claims(cells, schema) for name in PROBLEMS.names()) == 1

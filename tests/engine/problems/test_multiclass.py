@@ -9,7 +9,7 @@ from athanor.engine.dataset import Words
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
 from athanor.engine.schema import ColumnSchema, ColumnType, Storage
-from athanor.errors import InvalidInput
+from athanor.errors import Impossible, InvalidInput
 
 MULTICLASS = PROBLEMS["multiclass"]
 WORD = ColumnSchema(name="y", type=ColumnType.CATEGORICAL, storage=Storage.STRING)
@@ -20,6 +20,17 @@ def test_a_margin_is_the_logarithm_of_a_probability_up_to_a_constant():
     answers = MULTICLASS.predictions(np.log(shares) + 17.0, ("a", "b", "c"))
     np.testing.assert_allclose(answers.probabilities, shares)
     assert answers.labels() == ["c", "a"]
+
+
+@pytest.mark.parametrize("n_classes", [3, 5])
+def test_as_many_classes_as_half_of_the_rows_can_be_learned(n_classes):
+    words = [f"w{row % n_classes}" for row in range(2 * n_classes)]
+    assert len(MULTICLASS.truth(Words.of(words), WORD).classes) == n_classes
+
+
+def test_more_classes_than_half_of_the_rows_cannot_be_learned():
+    with pytest.raises(Impossible, match="'y' has 4 distinct values in 7 rows: nearly every row is a class of its own"):
+        MULTICLASS.truth(Words.of(["a", "b", "c", "d", "a", "b", "c"]), WORD)
 
 
 def test_a_positive_label_is_refused():

@@ -46,3 +46,8 @@ def test_the_type_that_the_user_gave_decides():
     as_quantity = schema.with_types({"y": ColumnType.NUMERIC})["y"]
     assert natural_problem(numbers, as_classes) == "multiclass"
     assert natural_problem(ratings, as_quantity) == "regression"
+
+
+def test_a_type_that_was_only_inferred_does_not_decide_whatever_its_reason_says():
+    inferred = ColumnSchema(name="y", type=ColumnType.CATEGORICAL, storage=Storage.FLOAT, reason="given by the user")
+    assert natural_problem(Numbers(np.arange(30.0)), inferred) == "regression"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -89,16 +90,21 @@ def shape_errors(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _fault)
 
 
-def _own(_: Request, error: Exception) -> Response:
+def _own(request: Request, error: Exception) -> Response:
     assert isinstance(error, AthanorError)  # noqa: S101
+    if isinstance(error, NotFound | Conflict):
+        named = words.ids_as_sent(str(error), (str(sent) for sent in request.path_params.values()))
+        return respond(type(error)(named, code=error.code))
     return respond(error)
 
 
-def _invalid(_: Request, error: Exception) -> Response:
+def _invalid(request: Request, error: Exception) -> Response:
     """What pydantic found, as one sentence and field by field."""
     assert isinstance(error, RequestValidationError)  # noqa: S101
     all_found = sorted(error.errors(), key=lambda found: -len(found["loc"]))[:20]  # of a union's branches, the nearest
     details = [{"field": _field(found["loc"]), "message": _sentence(found)} for found in all_found]
+    if all_found[0]["type"] == "missing" and all_found[0]["loc"] == ("body",):
+        return respond(InvalidInput(_no_body(request)))
     first = details[0]
     told = InvalidInput(f"`{first['field']}`: {first['message']}" if first["field"] else first["message"])
     return respond(told, details)
@@ -120,7 +126,32 @@ def _sentence(found: Mapping[str, Any]) -> str:
         return f"The body is not JSON: {found.get('ctx', {}).get('error', 'it cannot be read')}."
     if found["type"] == "missing":
         return "It is required and did not come."
-    return str(found["msg"])[:300] + "."
+    said = str(found["msg"])[:300]
+    if found["type"] == "value_error":  # one of ours, a whole sentence
+        return said.removeprefix("Value error, ") + "."
+    return f"{said}; {_in_json(found.get('input'))} came."
+
+
+def _in_json(value: object) -> str:
+    """What came, in the words of JSON. Of texts and numbers the beginning, of the rest only what it is."""
+    if isinstance(value, str):
+        return f"the text {json.dumps(value[:60], ensure_ascii=False)}{'…' if len(value) > 60 else ''}"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    if isinstance(value, Mapping):
+        return "an object"
+    plain = json.dumps(value, default=str)[:40]
+    return plain if value is None or isinstance(value, bool) else f"the number {plain}"
+
+
+def _no_body(request: Request) -> str:
+    """What a route wants that got nothing."""
+    field = getattr(request.scope.get("route"), "body_field", None)
+    asked = getattr(getattr(field, "field_info", None), "annotation", None)
+    fields = getattr(asked, "model_fields", {})
+    needed = [f"`{about.alias or name}`" for name, about in fields.items() if about.is_required()]
+    wanted = f" with {', '.join(needed)}" if needed else ""
+    return f"The body is empty. Send a JSON object{wanted}, and `Content-Type: application/json`."
 
 
 def _http(_: Request, error: Exception) -> Response:

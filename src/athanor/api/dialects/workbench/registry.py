@@ -87,9 +87,7 @@ def update_model(
     actor: TheActor,
     services: TheServices,
 ) -> dict[str, Any]:
-    labels = None
-    if body.tags is not None:
-        labels = {key: value for key, _, value in (tag.partition(":") for tag in body.tags)}
+    labels = None if body.tags is None else _labels(body.tags)
     view = services.register.update(
         actor, _model_id(model), name=body.name, description=body.description, labels=labels
     )

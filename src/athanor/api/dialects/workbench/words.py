@@ -144,6 +144,16 @@ def wanted_id(text: str, prefix: str, noun: str) -> UUID:
     return found
 
 
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def ids_as_sent(message: str, sent: Iterable[str]) -> str:
+    """The message with the caller's spelling of the ids in it: as they stood in the path, and datasets with `ds_`."""
+    spellings = {str(found): text for text in sent if (found := parse_id(text, text[: text.find("_") + 1]))}
+    told = _UUID.sub(lambda found: spellings.get(found.group(), found.group()), message)
+    return re.sub(rf"(?<=dataset with id ){_UUID.pattern}", lambda found: dataset_id(UUID(found.group())), told)
+
+
 # times: ISO 8601, UTC, whole seconds
 
 

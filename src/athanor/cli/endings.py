@@ -1,0 +1,104 @@
+"""What signals do to a training: Ctrl-C, SIGTERM and SIGHUP finish it with the best so far, Ctrl-C again ends it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from athanor.cli.display import Display
+    from athanor.engine.budget import Budget
+
+NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
+
+
+class EndedWithoutModel(KeyboardInterrupt):
+    """A signal ended the training before there was a model, or a second Ctrl-C would not wait for it."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__()
+        self.name = NAMES[number]
+        self.exit_status = 128 + number  # what shells report for a program that a signal ended
+
+
+class Endings:
+    """Takes the signals, and does with them what the training has come to.
+
+    at first              they are kept for later: nothing may come between a folder and the one who will remove it
+    after `listen`        any ends the training without a model
+    after `finish_with`   the first one finishes it; Ctrl-C ends it when it is finishing already
+    after `deafen`        nothing happens any more, until the process has ended
+
+    Only one is ever raised, so that what tidies up is never interrupted. Pool processes are forked from the first
+    state and stay in it: what closes a terminal or ends a whole process group is for the one who holds the model.
+    """
+
+    def __init__(self) -> None:
+        self._kept: signal.Signals | None = None
+        self._is_listening = False
+        self._is_deaf = False
+        self._budget: Budget | None = None
+        self._display: Display | None = None
+        self.finished_by: str | None = None  # what asked for the finish, in a user's words
+        for number in NAMES:
+            # Under `nohup` SIGHUP is ignored, and stays so.
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._take)
+
+    def listen(self) -> None:
+        self._is_listening = True
+        if self._kept is not None:
+            self._end(self._kept)
+
+    def finish_with(self, budget: Budget, display: Display) -> None:
+        self._budget, self._display = budget, display
+
+    def deafen(self) -> None:
+        self._is_deaf = True
+        for number in NAMES:
+            signal.signal(number, signal.SIG_IGN)
+
+    def _take(self, number: int, _frame: FrameType | None) -> None:
+        taken = signal.Signals(number)
+        if self._is_deaf:
+            return
+        if taken is signal.SIGHUP:
+            _let_go_of_the_terminal()
+        if not self._is_listening:
+            self._kept = taken
+        elif self._budget is None or self._display is None:
+            self._end(taken)
+        elif not self._budget.finishing:
+            self.finished_by = NAMES[taken]
+            self._budget.finish()
+            self._display.say(
+                f"{NAMES[taken]}: finishing with the best so far. Ctrl-C {'again ' * (taken is signal.SIGINT)}"
+                "ends without a model."
+            )
+        elif taken is signal.SIGINT:  # `timeout` and others send their signal twice: no one is in a hurry there
+            self._end(taken)
+
+    def _end(self, number: signal.Signals) -> None:
+        self._is_deaf = True
+        raise EndedWithoutModel(number)
+
+
+def _let_go_of_the_terminal() -> None:
+    """Write into nothing where the terminal is closed: every line to it would be an error."""
+    import termios
+
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            termios.tcgetattr(stream.fileno())
+        except termios.error as error:
+            if error.args[0] == errno.EIO:
+                nothing = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nothing, stream.fileno())
+                os.close(nothing)
+        except (OSError, ValueError):  # no file behind it
+            continue
