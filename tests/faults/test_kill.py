@@ -18,7 +18,7 @@ from support.workbench import job, start_job, upload, wait_for_end
 KINDS = ("server", "worker", "supervisor", "trainer", "pool")
 INSTANTS = int(os.environ.get("ATHANOR_FAULT_INSTANTS", "3"))
 SEED = int(os.environ.get("ATHANOR_FAULT_SEED", str(int(time.time()))))
-LATEST_S = 5.0  # after the job is running; it takes about that long when nobody disturbs it
+LATEST_S = 3.0  # after the job is running; it takes about 4 s when nobody disturbs it
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_a_job_survives_the_death_of_its(kind, server, tmp_path, record_property
         table = write_churn(tmp_path / f"churn-{number}.csv", seed=number)
         with server.client() as client:
             acknowledged.append(upload(client, table))
-            job_id = start_job(client, acknowledged[-1], "churned", name=f"job {number}")
+            job_id = start_job(client, acknowledged[-1], "churned", name=f"job {number}", preset="good_quality")
             wait_for(lambda: job(client, job_id)["status"] == "running", "the job to run", log=server.log)  # noqa: B023
             killed.append(_kill(server, kind, after_s=rng.uniform(0.0, LATEST_S)))
         if kind == "server":
