@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 def to_dataset(frame: pl.DataFrame, schema: Schema) -> Dataset:
     """The columns of `schema` as arrays. A column that the frame lacks is missing in every row, as it is for rows."""
     columns: dict[str, Column] = {}
+    there = {series.name: series for series in frame.get_columns()}  # at once: a frame is slow to ask name by name
     for column in schema.columns:
-        if column.name in frame.columns:
-            columns[column.name] = _SHAPES[column.storage](frame[column.name], column)
+        if column.name in there:
+            columns[column.name] = _SHAPES[column.storage](there[column.name], column)
         else:
             columns[column.name] = _absent(column, frame.height)
     return Dataset(schema, columns, frame.height)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from athanor.errors import InvalidInput
@@ -47,23 +48,26 @@ class ColumnSchema:
     is_given: bool = False  # the user said what it means
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Schema:
     """The columns of a table in their order."""
 
     columns: tuple[ColumnSchema, ...]
 
-    @property
+    @cached_property
+    def _by_name(self) -> dict[str, ColumnSchema]:
+        return {column.name: column for column in self.columns}
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.names
+        return name in self._by_name
 
     def __getitem__(self, name: str) -> ColumnSchema:
-        for column in self.columns:
-            if column.name == name:
-                return column
+        if name in self._by_name:
+            return self._by_name[name]
         raise InvalidInput(f"No column named {name!r}. The columns are: {', '.join(self.names[:50])}.")
 
     def select(self, names: tuple[str, ...] | list[str]) -> Schema:
