@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from mmap import mmap
 
 import pytest
 
@@ -15,7 +16,8 @@ NOBODY = 2**22 + 1  # above the largest process number that Linux gives
 
 def test_a_process_knows_what_it_uses_itself():
     before = memory.pss(os.getpid())
-    held = bytearray(os.urandom(1024)) * (32 * 1024)
+    held = mmap(-1, 32 * 2**20)  # fresh pages: memory that Python freed before would be taken up again unseen
+    held.write(b"x" * len(held))
     assert memory.pss(os.getpid()) - before > 24 * 2**20
     assert len(held) == 32 * 2**20
 
