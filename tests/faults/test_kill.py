@@ -18,7 +18,7 @@ from support.workbench import job, start_job, upload, wait_for_end
 KINDS = ("server", "worker", "supervisor", "trainer", "pool")
 INSTANTS = int(os.environ.get("ATHANOR_FAULT_INSTANTS", "3"))
 SEED = int(os.environ.get("ATHANOR_FAULT_SEED", str(int(time.time()))))
-LATEST_S = 3.0  # after the job is running; it takes about 4 s when nobody disturbs it
+LATEST_S = 1.8  # after the job is running; it takes about 2 s when nobody disturbs it, and longer when somebody does
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_job_survives_the_death_of_its(kind, server, tmp_path, record_property
         fits = Counter(log.read_text().splitlines())
         assert max(fits.values()) == 1, fits.most_common(3)
     hits = [said for said in killed if not said.startswith("nothing")]
-    assert 2 * len(hits) > INSTANTS, killed  # otherwise this test has shown nothing
+    assert 3 * len(hits) >= INSTANTS, killed  # otherwise this test has shown nothing
     assert server.end() == 0
     wait_for(lambda: not server.left_over(), "every process to be gone", patience_s=15)
 
