@@ -38,7 +38,7 @@ ROW = LeaderboardRow(
 )
 EVENTS = {
     Started: Started(problem="binary", metric="f1", n_rows=9, n_features=2, n_folds=3, time_limit_s=None),
-    FeaturesMade: FeaturesMade(n_columns=2, n_features=5),
+    FeaturesMade: FeaturesMade(n_features=5),
     FoldFinished: FoldFinished(trial="t", family="linear", label="Linear", fold=0, n_folds=3, score=NAN, fit_s=1.0),
     TrialFinished: TrialFinished(trial="t", family="linear", label="Linear", score=0.87654, fit_s=3.0),
     TrialFailed: TrialFailed(trial="t", family="linear", label="Linear", reason="too odd"),

@@ -22,7 +22,6 @@ class Started:
 class FeaturesMade:
     """The features that models see, counted once they are known."""
 
-    n_columns: int
     n_features: int
 
 

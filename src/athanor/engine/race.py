@@ -198,8 +198,7 @@ class Race:
     def _take(self, record: FoldRecord) -> None:
         """A fold was fitted."""
         if not self._standings.records:
-            columns = len(self.given.features.schema.columns)
-            self.tell(FeaturesMade(n_columns=columns, n_features=record.n_features))
+            self.tell(FeaturesMade(n_features=record.n_features))
         self._standings.records[record.trial, record.fold] = record
         self._has_news = True
         self._tell_fold(record, restored=False)

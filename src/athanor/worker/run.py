@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from athanor.core.job import Job, JobKind
 from athanor.engine import memory
@@ -52,7 +52,7 @@ def train(given: Assignment, place: Workplace) -> None:
             learn(
                 dataset,
                 run.task,
-                replace(run.plan, cores=cores),
+                run.plan,
                 budget=budget,
                 pool=pool,
                 checkpoints=checkpoints,
