@@ -18,6 +18,7 @@ import pytest
 from athanor.app import Folders, asgi, make_secret, now, open_platform
 from athanor.core.actor import ALL_SCOPES
 from athanor.settings import load_settings
+from support.processes import is_alive
 
 CSV = "age,churned\n" + "".join(f"{row},{'yes' if row % 3 else 'no'}\n" for row in range(40))
 
@@ -175,13 +176,6 @@ def serving(settings, tmp_path) -> Iterator[Callable[[], Served]]:
     for served in started:
         served.process.kill()
         served.process.wait()
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from athanor.engine.pool import LATE, OUT_OF_MEMORY, InlinePool, LocalPool
 from athanor.engine.task import Task
 from athanor.engine.training_set import make_training_set
 from athanor.errors import Impossible
+from support.processes import have_ended
 
 PLAN = Plan(preset="medium_quality", seed=2)  # 3 folds
 PATIENCE_S = 60.0
@@ -82,9 +83,7 @@ def processes():
     yield pool
     below = [pool._nursery_pid, *memory.descendants(pool._nursery_pid)]
     pool.close()
-    for pid in below:
-        with pytest.raises(ProcessLookupError):
-            os.kill(pid, 0)
+    assert have_ended(below)
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import errno
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,30 +19,25 @@ if TYPE_CHECKING:
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 
 
-class EndedWithoutModel(KeyboardInterrupt):
-    """A signal ended the training before there was a model, or a second Ctrl-C would not wait for it."""
-
-    def __init__(self, number: signal.Signals) -> None:
-        super().__init__()
-        self.name = NAMES[number]
-        self.exit_status = 128 + number  # what shells report for a program that a signal ended
-
-
 class Endings:
     """Takes the signals, and does with them what the training has come to.
 
     at first              they are kept for later: nothing may come between a folder and the one who will remove it
-    after `listen`        any ends the training without a model
-    after `finish_with`   the first one finishes it; Ctrl-C ends it when it is finishing already
-    after `deafen`        nothing happens any more, until the process has ended
+    inside `listening`    any ends the process without a model
+    after `finish_with`   the first one finishes it; Ctrl-C ends the process when it is finishing already
+    after `listening`     nothing happens any more, until the process has ended
 
-    Only one is ever raised, so that what tidies up is never interrupted. Pool processes are forked from the first
-    state and stay in it: what closes a terminal or ends a whole process group is for the one who holds the model.
+    Ending is done where the signal is taken, by what `listening` was given to tidy up and the end of the process. An
+    exception instead would surface wherever the interpreter happens to be: inside an import, or below a compiled
+    library that swallows or dies of it. Pool processes are forked from the first state and stay in it: what closes a
+    terminal or ends a whole process group is for the one who holds the model.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, end: Callable[[int], object] = os._exit) -> None:
+        """`end` takes the exit status and does not return, but in tests."""
+        self._end_process = end
         self._kept: signal.Signals | None = None
-        self._is_listening = False
+        self._tidy: Callable[[], None] | None = None
         self._is_deaf = False
         self._budget: Budget | None = None
         self._display: Display | None = None
@@ -50,18 +47,21 @@ class Endings:
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._take)
 
-    def listen(self) -> None:
-        self._is_listening = True
+    @contextmanager
+    def listening(self, tidy: Callable[[], None]) -> Iterator[None]:
+        """Take signals inside the block; `tidy` removes what the training would leave, should one end it."""
+        self._tidy = tidy
         if self._kept is not None:
             self._end(self._kept)
+        try:
+            yield
+        finally:
+            self._is_deaf = True
+            for number in NAMES:
+                signal.signal(number, signal.SIG_IGN)
 
     def finish_with(self, budget: Budget, display: Display) -> None:
         self._budget, self._display = budget, display
-
-    def deafen(self) -> None:
-        self._is_deaf = True
-        for number in NAMES:
-            signal.signal(number, signal.SIG_IGN)
 
     def _take(self, number: int, _frame: FrameType | None) -> None:
         taken = signal.Signals(number)
@@ -69,7 +69,7 @@ class Endings:
             return
         if taken is signal.SIGHUP:
             _let_go_of_the_terminal()
-        if not self._is_listening:
+        if self._tidy is None:
             self._kept = taken
         elif self._budget is None or self._display is None:
             self._end(taken)
@@ -85,7 +85,13 @@ class Endings:
 
     def _end(self, number: signal.Signals) -> None:
         self._is_deaf = True
-        raise EndedWithoutModel(number)
+        try:
+            if self._tidy is not None:
+                self._tidy()
+            # Not by print: the signal may have come in the middle of one.
+            os.write(sys.stderr.fileno(), f"athanor: ended without a model ({NAMES[number]}).\n".encode())
+        finally:
+            self._end_process(128 + number)  # what shells report for a program that a signal ended
 
 
 def _let_go_of_the_terminal() -> None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import shlex
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from athanor.cli.display import Display, display_for_terminal
-from athanor.cli.endings import EndedWithoutModel, Endings
+from athanor.cli.endings import Endings
 from athanor.cli.epilogs import as_written
 from athanor.cli.quantities import parse_duration, parse_size, spell_duration, spell_size
 from athanor.cli.question import Question
@@ -119,23 +118,16 @@ def train(
     from athanor.engine.budget import Budget
 
     budget = Budget.of(None if limit_s is None else limit_s - KEEP_BACK_S, started=started)
-    try:
-        endings = Endings()
-        with (
-            work_folder(folder) as work,  # gone last, when no process writes into it any more
-            _local_pool(plan) as pool,  # it forks, and what comes next starts threads
-            display_for_terminal(lambda: time.monotonic() - started) as display,
-        ):
-            endings.listen()
+    endings = Endings()
+    with ExitStack() as held:
+        work = held.enter_context(work_folder(folder))  # gone last, when no process writes into it any more
+        pool = held.enter_context(_local_pool(plan))  # it forks, and what comes next starts threads
+        display = held.enter_context(display_for_terminal(lambda: time.monotonic() - started))
+        with endings.listening(held.close):
             for left in remove_left_behind(folder):
                 display.say(f"Removed {left}: a training that was killed left it behind.")
             result = _learn(file, question, plan, budget=budget, pool=pool, display=display, work=work, endings=endings)
-            endings.deafen()
-            put_in_place(result, folder, work)
-    except EndedWithoutModel as ended:
-        endings.deafen()
-        print(f"athanor: ended without a model ({ended.name}).", file=sys.stderr)
-        raise typer.Exit(ended.exit_status) from None
+        put_in_place(result, folder, work)
     elapsed_s = time.monotonic() - started
     why = f"{result.reason} by {endings.finished_by}" if endings.finished_by else result.reason
     _print_result(result, folder, file, why=why, elapsed_s=elapsed_s, peak_memory=pool.peak_memory)

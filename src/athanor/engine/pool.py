@@ -185,12 +185,19 @@ class LocalPool:
         return [self._lose(process, LATE) for process in list(self._processes) if process.order is not None]
 
     def close(self) -> None:
-        for process in list(self._processes):
-            self._kill(process)
-        with suppress(ProcessLookupError):
-            os.kill(self._nursery_pid, signal.SIGKILL)  # it may be importing still, and has nothing to lose
+        """Asks nobody: a signal may have come in the middle of a question."""
+        # The pids cannot be someone else's: the nursery reaps a child only when told to.
+        for pid in [*(process.pid for process in self._processes), self._nursery_pid]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self._nursery_link.close()
         nursery.reap(self._nursery_pid)
+        for process in self._processes:
+            with suppress(OSError):
+                while process.link.recv(65_536):  # what it had still sent; the link ends when it has
+                    continue
+            process.link.close()
+        self._processes.clear()
 
     def _ready(self, timeout_s: float) -> list[Outcome]:
         busy = [process for process in self._processes if process.order is not None]
