@@ -1,10 +1,11 @@
-"""A dataset: an ordered list of immutable segments. A version is a prefix of that list, frozen."""
+"""A dataset: an ordered list of immutable segments. A version is a prefix of that list, frozen when it is used."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from athanor.engine.schema import Schema
@@ -33,11 +34,19 @@ class StoredDataset:
     created_at: datetime
     labels: Mapping[str, str] = field(default_factory=dict)
     origin: Origin | None = None
+    id_column: str | None = None  # the column whose texts name the rows, each once; None: rows have no ids
+
+
+class SegmentKind(StrEnum):
+    """What a segment does to the rows before it."""
+
+    ROWS = "rows"  # adds its own
+    TOMBSTONES = "tombstones"  # takes away the rows that it names by id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """An immutable Parquet file of rows."""
+    """An immutable Parquet file: of rows, or of the ids of rows that are deleted."""
 
     id: UUID
     organization_id: UUID
@@ -47,6 +56,11 @@ class Segment:
     blob: str  # key of the Parquet file
     source_sha256: str  # of the bytes and reader options it was made from
     created_at: datetime
+    kind: SegmentKind = SegmentKind.ROWS
+    size_bytes: int = 0  # of the blob
+    ids_blob: str | None = None  # key of the sorted 64-bit hashes of its row ids (npy), where rows have ids
+    rejects_blob: str | None = None  # key of the rows of its source that could not be read (CSV: line, reason, text)
+    n_rejected: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

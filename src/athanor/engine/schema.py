@@ -22,6 +22,7 @@ class ColumnType(StrEnum):
     ID = "id"
     CONSTANT = "constant"
     VECTOR = "vector"
+    IMAGE = "image"  # paths of pictures
 
 
 class Storage(StrEnum):
@@ -45,6 +46,7 @@ class ColumnSchema:
     storage: Storage
     reason: str = ""
     dim: int | None = None  # components of a vector column
+    spelling: str = ""  # a name in `cells.SPELLINGS`, where texts are not spelled the usual way: "day.month.year", …
     is_given: bool = False  # the user said what it means
 
 

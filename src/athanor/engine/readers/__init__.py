@@ -1,13 +1,13 @@
-"""Readers: files made into tables. One file per format; the content decides, a file's name is not trusted."""
+"""Readers: files made into tables. One file per format; the content decides, a file's name only breaks a tie."""
 
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from athanor.engine.readers.content import inflated
 from athanor.engine.schema import Schema
 from athanor.errors import InvalidInput
 from athanor.registry import Registry
@@ -15,25 +15,47 @@ from athanor.registry import Registry
 if TYPE_CHECKING:
     import polars as pl
 
-_LARGEST = 4 * 1024**3  # bytes that a compressed file may grow to
+LARGEST_INFLATED = 16 * 1024**3  # bytes that a compressed file may grow to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderOptions:
-    """What the owner of a file knows about it. None means: find out from the content."""
+    """What the owner of a file knows about it. None means: find out from the content.
 
+    format              a name in READERS
+    delimiter, quote    of a text; quote "" for none
+    decimal             "." or ","
+    sheet               of a workbook; its first one with rows otherwise
+    member              of an archive; needed where it holds more than one table
+    dim                 numbers in a row of raw float32, or components of the vectors of a libsvm file
+    max_inflated_bytes  a compressed file that grows beyond is refused while it is inflated
+    """
+
+    format: str | None = None
     delimiter: str | None = None
-    quote: str | None = None  # "" for none
+    quote: str | None = None
     encoding: str | None = None
     has_header: bool | None = None
-    max_inflated_bytes: int = _LARGEST
+    decimal: str | None = None
+    sheet: str | None = None
+    member: str | None = None
+    dim: int | None = None
+    max_inflated_bytes: int = LARGEST_INFLATED
 
     def __post_init__(self) -> None:
+        if self.format is not None and self.format not in READERS:
+            raise InvalidInput(
+                f"No file format named {self.format!r}. Known: {', '.join(READERS.names())}.", field="format"
+            )
         for name, text, lengths in (("delimiter", self.delimiter, {1}), ("quote", self.quote, {0, 1})):
             if text is not None and (len(text) not in lengths or not text.isascii() or text in {"\n", "\r"}):
                 raise InvalidInput(f"`{name}` must be one ASCII character, got {text!r}.", field=name)
         if self.delimiter is not None and self.delimiter == self.quote:
             raise InvalidInput(f"`delimiter` and `quote` must differ, both are {self.quote!r}.", field="quote")
+        if self.decimal not in {None, ".", ","}:
+            raise InvalidInput(f"`decimal` must be '.' or ',', got {self.decimal!r}.", field="decimal")
+        if self.dim is not None and self.dim < 1:
+            raise InvalidInput(f"`dim` must be at least 1, got {self.dim}.", field="dim")
         if self.encoding is not None:
             try:
                 codecs.lookup(self.encoding)
@@ -41,18 +63,38 @@ class ReaderOptions:
                 raise InvalidInput(f"No encoding named {self.encoding!r}.", field="encoding") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """What a file holds: its rows, what the columns mean, and what its owner should know about the reading.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """A row that could not be read, kept for its owner."""
 
-    Columns of `frame` are Float64, Int64, Boolean, String, Datetime("us") in UTC without a zone, or
-    Array(Float32) for vectors; null is missing.
-    """
+    line: int  # from 1, in the plain file; of a format without lines the row
+    reason: str
+    text: str  # as it stands in the file, at most 10,000 characters of it
 
-    frame: pl.DataFrame
-    schema: Schema
-    format: str
-    warnings: tuple[str, ...] = ()
+
+@dataclass(slots=True)
+class Notes:
+    """What is noticed while a file is gone through once."""
+
+    warnings: list[str] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    n_rejected: int = 0  # `rejects` keeps the first 10,000
+    dims: dict[str, int] = field(default_factory=dict)  # components of sparse vector columns, known at the end
+
+
+class Opened(Protocol):
+    """A file whose layout is found out, ready to be gone through, from its start, as often as wanted."""
+
+    is_spelled: bool  # the String columns of its blocks hold cells as people spell them: to be typed over all rows
+
+    def blocks(self, notes: Notes) -> Iterator[pl.DataFrame]:
+        """The rows, some at a time (about 16 MB of file), all blocks with the same columns.
+
+        Columns are String, Float64, Int64, Boolean, Datetime("us") in UTC without a zone, Array(Float32) for dense
+        vectors, or Struct(indices: List(UInt32), values: List(Float32)) for sparse ones; null is missing.
+        Raises InvalidInput, TooLarge.
+        """
+        ...
 
 
 class Reader(Protocol):
@@ -60,38 +102,46 @@ class Reader(Protocol):
 
     format: str
 
-    def claims(self, content: bytes) -> bool:
-        """Whether `content` looks like this format."""
+    def claims(self, head: bytes, filename: str) -> bool:
+        """Whether a file that begins with `head` (at most 256 KiB) looks like this format."""
         ...
 
-    def read(self, content: bytes, options: ReaderOptions, schema: Schema | None) -> Table:
-        """The table in `content`; columns that `schema` names are read in its storage. Raises InvalidInput."""
+    def open(self, file: Path, options: ReaderOptions) -> Opened:
+        """Find out the layout of a plain file. Raises InvalidInput."""
         ...
 
 
+# In this order they are asked: those that a signature proves come first, text that could be anything last.
 READERS: Registry[Reader] = Registry(
     "file format",
     {
-        "csv": "athanor.engine.readers.csv:CSV",
         "parquet": "athanor.engine.readers.parquet:PARQUET",
+        "arrow": "athanor.engine.readers.arrow:ARROW",
+        "xlsx": "athanor.engine.readers.xlsx:XLSX",
+        "arff": "athanor.engine.readers.arff:ARFF",
+        "json": "athanor.engine.readers.json:JSON",
+        "jsonl": "athanor.engine.readers.jsonl:JSONL",
+        "libsvm": "athanor.engine.readers.libsvm:LIBSVM",
+        "float32": "athanor.engine.readers.float32:FLOAT32",
+        "csv": "athanor.engine.readers.csv:CSV",
     },
 )
+ASKED = ("parquet", "arrow", "xlsx", "arff", "json", "jsonl", "float32", "libsvm", "csv")
 
-# Formats that people send and no reader takes, by their first bytes.
-_STRANGERS = {
-    b"PK\x03\x04": "a ZIP archive or an Excel workbook",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"%PDF": "a PDF document",
-    b"ARROW1": "an Arrow file",
-    b"\x28\xb5\x2f\xfd": "a zstd archive",
-    b"BZh": "a bzip2 archive",
-    b"\xfd7zXZ": "an xz archive",
-    b"7z\xbc\xaf": "a 7z archive",
-    b"\x1f\x8b": "a gzip archive inside another",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"SQLite format 3": "an SQLite database",
-}
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a file holds, in memory: its rows, what the columns mean, and what its owner should know of the reading.
+
+    Columns of `frame` are as `Opened.blocks` says, texts typed.
+    """
+
+    frame: pl.DataFrame
+    schema: Schema
+    format: str
+    warnings: tuple[str, ...] = ()
+    rejects: tuple[Reject, ...] = ()
+    n_rejected: int = 0
 
 
 def read(
@@ -101,27 +151,12 @@ def read(
     options: ReaderOptions = ReaderOptions(),
     schema: Schema | None = None,
 ) -> Table:
-    """The table in a file, plain or gzipped. `filename` is what its owner calls it, for messages.
+    """The table in a file, plain or compressed. `filename` is what its owner calls it, for messages.
 
-    Columns that `schema` names are read in the storage that it says, so that a file to be predicted is spelled as the
-    one learned from; the others are judged by their cells. Raises InvalidInput, or TooLarge for an inflated bomb.
+    Columns that `schema` names are read in the storage and spelling that it says, so that a file to be predicted is
+    read as the one learned from; the others are judged by all of their cells. Raises InvalidInput, or TooLarge for an
+    inflated bomb.
     """
-    name = filename or path.name
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"The file {name!r} cannot be read: {error.strerror}.") from error
-    content = inflated(raw, name, options.max_inflated_bytes)
-    del raw
-    if not content:
-        raise InvalidInput(f"The file {name!r} is empty. A table with at least one row is needed.")
-    for magic, kind in _STRANGERS.items():
-        if content.startswith(magic):
-            raise InvalidInput(f"The file {name!r} is {kind}. Send {' or '.join(READERS.names())}, plain or gzipped.")
-    for format_name in READERS.names():
-        reader = READERS[format_name]
-        if reader.claims(content):
-            return reader.read(content, options, schema)
-    raise InvalidInput(
-        f"The file {name!r} is neither text nor a known table format. Send {' or '.join(READERS.names())}."
-    )
+    from athanor.engine.readers.reading import read_table
+
+    return read_table(path, filename or path.name, options, schema)
