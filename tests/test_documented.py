@@ -11,12 +11,14 @@ import typer
 from athanor.api.dialects import DIALECTS
 from athanor.cli.main import app, help_for
 from athanor.core.actor import Scope
+from athanor.engine.findings import Kind
 from athanor.engine.metrics import METRICS
 from athanor.engine.models import FAMILIES
 from athanor.engine.plan import PRESETS
 from athanor.engine.problems import PROBLEMS
 from athanor.engine.readers import READERS
 from athanor.engine.schema import ColumnType
+from athanor.engine.spellings import SPELLINGS
 from athanor.settings import ENV_PREFIX, Settings
 
 ROOT = Path(__file__).parent.parent
@@ -93,7 +95,7 @@ def test_every_reader_is_documented(name):
 
 @pytest.mark.parametrize("name", [kind.value for kind in ColumnType])
 def test_every_column_type_is_documented(name):
-    assert f"| `{name}` |" in page("readers.md")
+    assert f"| `{name}` |" in page("column-types.md")
 
 
 @pytest.mark.parametrize("scope", list(Scope))
@@ -144,3 +146,15 @@ def test_every_page_is_listed_in_the_table_of_contents():
     for path in DOCS.rglob("*.md"):
         if path.name != "README.md":
             assert f"({path.relative_to(DOCS)})" in contents
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_of_finding_is_documented(kind):
+    assert f"| `{kind}` |" in page("profile.md")
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_every_spelling_is_documented(name):
+    text = page("column-types.md")
+    unit = name.split(" decimal ")[0]
+    assert f"`{name}`" in text or f"`{unit}`" in text

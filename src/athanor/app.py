@@ -107,6 +107,8 @@ def open_platform(settings: Settings, *, forks: bool = False) -> Platform:
     """
     from athanor.backends.blobs.local import LocalBlobs
     from athanor.backends.records.sql import SqlRecords, migrate
+    from athanor.services.arrivals import Arrivals
+    from athanor.services.datasets import Datasets
     from athanor.services.deploy import Deploy
     from athanor.services.ingest import Ingest
     from athanor.services.keys import Keys
@@ -120,16 +122,23 @@ def open_platform(settings: Settings, *, forks: bool = False) -> Platform:
     url = f"sqlite:///{folders.database}"
     migrate(url)
     records, blobs = SqlRecords(url, keeps_connections=not forks), LocalBlobs(folders.blobs)
+    arrivals = Arrivals(
+        records,
+        blobs,
+        folders.scratch,
+        max_columns=settings.max_columns,
+        memory_limit=settings.reading_memory_limit,
+    )
     services = Services(
         keys=Keys(records, now),
         ingest=Ingest(
             records,
             blobs,
             now,
-            folders.scratch,
+            arrivals,
             server_paths=settings.server_paths,
-            max_columns=settings.max_columns,
         ),
+        datasets=Datasets(records, blobs, now, arrivals),
         train=Train(records, now),
         runs=Runs(records, blobs, now, folders.runs),
         register=Register(records, blobs, now),
@@ -179,11 +188,12 @@ def _serve(settings: Settings) -> None:
     import uvicorn
 
     from athanor.engine.learners import import_learners
+    from athanor.services.arrivals import SCRATCH_PREFIX
 
     folders = Folders(data=settings.data_folder.absolute())
     folders.make()
     with _alone(folders.data), closing(_listen(settings.host, settings.port)) as listening:
-        for left in folders.scratch.glob("segment-*"):  # by a server that was killed
+        for left in folders.scratch.glob(f"{SCRATCH_PREFIX}*"):  # by a server that was killed
             shutil.rmtree(left, ignore_errors=True)
         with closing(open_platform(settings)) as platform:
             _greet(platform)
@@ -203,12 +213,17 @@ def _serve(settings: Settings) -> None:
 
 def work(settings: Settings) -> None:
     """Run the jobs of the data folder until SIGTERM, or until the server that started this worker is gone."""
+    from athanor.services.references import sweep
     from athanor.worker.loop import Worker
 
     write_json_lines(sys.stderr, level=settings.log_level)
     if settings.lifeline is not None:
         _end_with_server(settings.lifeline)
     with closing(open_platform(settings, forks=True)) as platform:
+        try:
+            sweep(platform.records, platform.blobs, now=now())
+        except Unavailable as error:  # what is left stays until the next start
+            log.warning("blobs not swept", extra={"error": str(error)})
         Worker(_workplace(platform)).run()
 
 

@@ -62,6 +62,11 @@ class Settings(BaseSettings):
         ge=64 * MB,
         description="Bytes that the processes of one training may use together. None: 80 % of what is free.",
     )
+    reading_memory_limit: int | None = Field(
+        None,
+        ge=64 * MB,
+        description="Bytes that reading one large file may use. None: half of what is free when it is read.",
+    )
     model_memory: int = Field(1 * GB, ge=1, description="Bytes of deployed models kept loaded in the server.")
     log_level: str = Field(
         "info",

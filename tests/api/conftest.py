@@ -30,6 +30,8 @@ from athanor.engine.predictions import Predictions
 from athanor.engine.rows import rows_to_dataset
 from athanor.engine.schema import Schema
 from athanor.services import Services
+from athanor.services.arrivals import Arrivals
+from athanor.services.datasets import Datasets
 from athanor.services.deploy import Deploy
 from athanor.services.ingest import Ingest
 from athanor.services.keys import Keys
@@ -97,9 +99,11 @@ class World:
         (self.folder / "secret.csv").write_text(CSV)
         predict = Predict(self.records, self.blobs, 2**20)
         predict.models = LoadedModels(self.blobs, 2**20, load=lambda _: self.predictor)
+        arrivals = Arrivals(self.records, self.blobs, self.scratch)
         self.services = Services(
             keys=Keys(self.records, self.clock),
-            ingest=Ingest(self.records, self.blobs, self.clock, self.scratch, server_paths=(roots,)),
+            ingest=Ingest(self.records, self.blobs, self.clock, arrivals, server_paths=(roots,)),
+            datasets=Datasets(self.records, self.blobs, self.clock, arrivals),
             train=Train(self.records, self.clock),
             runs=Runs(self.records, self.blobs, self.clock, self.folder / "runs", wait_s=0.0),
             register=Register(self.records, self.blobs, self.clock),

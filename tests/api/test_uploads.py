@@ -1,7 +1,6 @@
 """Files on their way in: whole, cut, hostile; nothing is left of them in the scratch folder."""
 
 import asyncio
-import errno
 
 import pytest
 from starlette.requests import ClientDisconnect, Request
@@ -175,27 +174,40 @@ def test_open_uploads_are_bounded_and_counted_down_again(tmp_path):
     assert receive_form(spool, form(part(b"file", b"x", b"a")))[0] == b"x"
 
 
-def test_a_full_disk_is_said_to_be_full(spool, monkeypatch):
-    monkeypatch.setattr("athanor.api.uploads._create", Full)
-    with pytest.raises(Unavailable, match="disk is full"):
-        receive_form(spool, form(part(b"file", b"x", b"a")))
-
-
-class Full:
-    """A file on a full disk."""
-
-    def __init__(self, path):
+@pytest.mark.parametrize("size", [1, 3 * 2**20])
+@pytest.mark.parametrize("kind", ["form", "body"])
+def test_a_full_disk_is_said_to_be_full(spool, monkeypatch, size, kind):
+    def create(path):
         path.parent.mkdir(exist_ok=True)
         path.touch()
+        return open("/dev/full", "wb")  # noqa: PTH123 - the one device that is always full
 
-    def __enter__(self):
-        return self
+    async def take():
+        body = form(part(b"file", bytes(size), b"a")) if kind == "form" else bytes(size)
+        sent = request(body, step=2**20)
+        async with spool.form(sent) if kind == "form" else spool.body(sent, filename="a"):
+            pytest.fail("a file that is not there was taken for a whole one")
 
-    def __exit__(self, *_):
-        return None
+    monkeypatch.setattr("athanor.api.uploads._create", create)
+    with pytest.raises(Unavailable, match="disk is full"):
+        asyncio.run(take())
 
-    def write(self, _):
-        raise OSError(errno.ENOSPC, "No space left on device")
+
+def receive_file(spool, body, *, query=b"", **how):
+    async def take():
+        sent = request(body, **how)
+        sent.scope["query_string"] = query
+        async with spool.file(sent) as received:
+            return received.path.read_bytes(), received.filename, dict(received.fields)
+
+    return asyncio.run(take())
+
+
+def test_a_file_comes_in_a_form_or_as_the_body_itself(spool):
+    body = form(part(b"file", b"a,b", b"c.csv"), part(b"name", b"Form"))
+    assert receive_file(spool, body, query=b"name=Query&dim=3") == (b"a,b", "c.csv", {"name": "Form", "dim": "3"})
+    as_body = receive_file(spool, b"a,b", query=b"filename=..%2Fc.csv&name=Query", content_type="text/csv")
+    assert as_body == (b"a,b", "c.csv", {"name": "Query"})
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from athanor.backends.blobs import STORES
 from athanor.backends.memory import MemoryRecords
 from athanor.core.actor import ALL_SCOPES, ApiKey, Organization, User
 from athanor.core.audit import AuditEntry
-from athanor.core.dataset import DatasetVersion, Origin, Segment, StoredDataset, Upload
+from athanor.core.dataset import DatasetVersion, Origin, Segment, SegmentKind, StoredDataset, Upload
 from athanor.core.deployment import Deployment, DeploymentState
 from athanor.core.ids import new_id
 from athanor.core.job import Job, JobKind, Lane
@@ -67,11 +67,14 @@ class World:
     def dataset(self, **changes) -> StoredDataset:
         given = {"project_id": self.project.id, "name": "Houses", "handle": f"houses-{uuid4().hex}", "format": "csv"}
         given |= {"size_bytes": 2**40, "owner_id": self.user.id, "labels": {"b": "1", "a": "2"}}
+        given |= {"id_column": "Nr."}
         origin = Origin(dialect="workbench", body={"z": [1, 2.5, None, True], "a": {"deep": "ü"}})
         return StoredDataset(**self._common(given | {"origin": origin} | changes))
 
     def segment(self, dataset: StoredDataset, **changes) -> Segment:
         given = {"dataset_id": dataset.id, "position": 0, "n_rows": 10, "blob": "datasets/a", "source_sha256": "1" * 64}
+        given |= {"kind": SegmentKind.TOMBSTONES, "size_bytes": 2**40, "ids_blob": "ids/a", "rejects_blob": "rejects/a"}
+        given |= {"n_rejected": 3, "merged_sha256": ("2" * 64, "3" * 64)}
         return Segment(**self._common(given | changes))
 
     def version(self, dataset: StoredDataset, **changes) -> DatasetVersion:
@@ -80,6 +83,7 @@ class World:
             ColumnSchema(name="v", type=ColumnType.VECTOR, storage=Storage.DENSE, dim=3),
         )
         given = {"dataset_id": dataset.id, "number": 1, "n_segments": 1, "n_rows": 10, "schema": Schema(columns)}
+        given |= {"first_segment": 2, "is_pinned": True, "profile_blob": "profiles/a.json"}
         return DatasetVersion(**self._common(given | {"warnings": ("row 3 is ragged",)} | changes))
 
     def upload(self, **changes) -> Upload:

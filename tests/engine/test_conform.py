@@ -27,12 +27,13 @@ def words(*cells):
     return Words.of(cells)
 
 
-def a_schema(storage, *, name="x", dim=2):
+def a_schema(storage, *, name="x", dim=2, spelling=""):
     return ColumnSchema(
         name=name,
         type=KINDS.get(storage, ColumnType.NUMERIC),
         storage=storage,
         dim=dim if storage in {Storage.DENSE, Storage.SPARSE} else None,
+        spelling=spelling,
     )
 
 
@@ -117,6 +118,20 @@ def test_words_that_are_times_are_read_in_utc():
     assert np.isnat(read.values[2])
 
 
+def test_words_are_read_in_the_spelling_that_was_learned_from_or_the_usual_one():
+    read = read_as(Storage.FLOAT, words("1.234,5", "0.5", None), Storage.STRING, spelling="decimal comma")
+    assert read.values.tolist()[:2] == [1234.5, 0.5]
+    read = read_as(Storage.DATETIME, words("01.03.2024", "2024-03-02", "-"), Storage.STRING, spelling="day.month.year")
+    assert read.values[:2].astype(str).tolist() == ["2024-03-01T00:00:00.000000", "2024-03-02T00:00:00.000000"]
+    assert np.isnat(read.values[2])
+
+
+def test_whole_numbers_are_times_where_times_were_learned_as_such():
+    column = Numbers(np.array([1709251200, NAN, 0]))
+    read = read_as(Storage.DATETIME, column, Storage.INTEGER, spelling="seconds since 1970")
+    assert read.values.astype("datetime64[D]").astype(str).tolist() == ["2024-03-01", "NaT", "1970-01-01"]
+
+
 @pytest.mark.parametrize(
     ("column", "found", "spelled"),
     [
@@ -182,3 +197,14 @@ def test_the_first_row_that_has_the_bad_cell_is_named_and_long_cells_are_cut():
     with pytest.raises(InvalidInput, match=r"Row 2, column 'x'") as caught:
         read_as(Storage.FLOAT, column, Storage.STRING)
     assert len(str(caught.value)) < 250
+
+
+def test_sparse_vectors_take_the_dimension_of_training():
+    matrix = csr_matrix(np.array([[0, 1, 0, 2], [3, 0, 0, 0]], np.float32))
+
+    def schema(dim):
+        return Schema((ColumnSchema(name="v", type=ColumnType.VECTOR, storage=Storage.SPARSE, dim=dim),))
+
+    dataset = Dataset(schema(4), {"v": Vectors(matrix)}, 2)
+    assert conform(dataset, schema(6))["v"].matrix.toarray().tolist() == [[0, 1, 0, 2, 0, 0], [3, 0, 0, 0, 0, 0]]
+    assert conform(dataset, schema(3))["v"].matrix.toarray().tolist() == [[0, 1, 0], [3, 0, 0]]

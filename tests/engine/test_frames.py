@@ -11,9 +11,8 @@ import polars as pl
 import pytest
 
 from athanor.engine.dataset import Numbers, Times, Vectors, Words
-from athanor.engine.frames import read_segments, to_dataset, to_frame, write_segment
+from athanor.engine.frames import frame_type, sparse_series, to_dataset, to_frame
 from athanor.engine.inference import infer
-from athanor.engine.readers import Table
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.errors import InvalidInput
 
@@ -27,10 +26,6 @@ FRAME = pl.DataFrame(
         "v": pl.Series([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], dtype=pl.Array(pl.Float32, 2)),
     }
 )
-
-
-def a_table(frame=FRAME):
-    return Table(frame, infer(frame), "csv")
 
 
 def test_each_storage_has_its_shape():
@@ -58,26 +53,6 @@ def test_a_dataset_becomes_the_frame_that_it_came_from():
     assert to_frame(to_dataset(FRAME, infer(FRAME))).equals(FRAME)
 
 
-def test_segments_are_read_back_in_their_order(tmp_path):
-    table = a_table()
-    for position in range(2):
-        write_segment(table, tmp_path / f"{position}.parquet")
-    dataset = read_segments([tmp_path / "0.parquet", tmp_path / "1.parquet"], table.schema)
-    assert to_frame(dataset).equals(pl.concat([FRAME, FRAME]))
-
-
-def test_only_the_columns_of_the_schema_are_read(tmp_path):
-    write_segment(a_table(), tmp_path / "a.parquet")
-    dataset = read_segments([tmp_path / "a.parquet"], infer(FRAME).select(("word", "x")))
-    assert set(dataset.columns) == {"word", "x"}
-
-
-def test_a_segment_that_cannot_be_read_is_named(tmp_path):
-    (tmp_path / "a.parquet").write_bytes(b"PAR1nonsense")
-    with pytest.raises(InvalidInput, match=r"segment a\.parquet cannot be read"):
-        read_segments([tmp_path / "a.parquet"], infer(FRAME))
-
-
 def test_a_column_that_is_not_there_is_missing_in_every_row():
     dataset = to_dataset(FRAME.select("v"), infer(FRAME))
     for name in ("x", "n", "flag", "word", "when"):
@@ -90,6 +65,62 @@ def test_vectors_must_be_there_and_of_their_length():
     longer = ColumnSchema(name="v", type=ColumnType.VECTOR, storage=Storage.DENSE, dim=3)
     with pytest.raises(InvalidInput, match="expected 3 numbers in every row, got 2 numbers in row 1"):
         to_dataset(FRAME, Schema((longer,)))
+
+
+SPARSE = pl.Struct({"indices": pl.List(pl.UInt32), "values": pl.List(pl.Float32)})
+
+
+def sparse_frame(*rows):
+    cells = [None if row is None else {"indices": list(row), "values": list(row.values())} for row in rows]
+    return pl.DataFrame({"s": pl.Series(cells, dtype=SPARSE)})
+
+
+def sparse_schema(dim):
+    return Schema((ColumnSchema(name="s", type=ColumnType.VECTOR, storage=Storage.SPARSE, dim=dim),))
+
+
+def test_sparse_vectors_become_one_csr_matrix_and_come_back():
+    frame = sparse_frame({}, {0: 1.5, 4: -2.0}, {}, {3: 7.0}, {})
+    dataset = to_dataset(frame, sparse_schema(6))
+    assert dataset["s"].is_sparse
+    assert dataset["s"].matrix.dtype == np.float32
+    assert dataset["s"].matrix.indices.dtype == np.int32
+    assert dataset["s"].matrix.toarray().tolist() == [
+        [0] * 6,
+        [1.5, 0, 0, 0, -2, 0],
+        [0] * 6,
+        [0, 0, 0, 7, 0, 0],
+        [0] * 6,
+    ]
+    assert to_frame(dataset).equals(frame)
+
+
+def test_components_that_the_schema_lacks_are_left_out():
+    frame = sparse_frame({1: 1.0, 9: 2.0}, {8: 1.0}, {0: 3.0})
+    assert to_dataset(frame, sparse_schema(2))["s"].matrix.toarray().tolist() == [[0, 1], [0, 0], [3, 0]]
+
+
+def test_sparse_vectors_must_be_there_and_finite():
+    with pytest.raises(InvalidInput, match="row 2 has a vector that is missing"):
+        to_dataset(sparse_frame({}, None), sparse_schema(2))
+    with pytest.raises(InvalidInput, match="missing or infinite number"):
+        to_dataset(sparse_frame({1: float("nan")}), sparse_schema(2))
+    with pytest.raises(InvalidInput, match="should hold sparse vectors and holds String"):
+        to_dataset(pl.DataFrame({"s": ["a"]}), sparse_schema(2))
+
+
+def test_rows_without_entries_are_empty_vectors():
+    series = sparse_series("s", np.array([0, 2, 0]), np.array([1, 2], np.uint32), np.array([5, 6], np.float32))
+    assert series.to_list()[1] == {"indices": [1, 2], "values": [5.0, 6.0]}
+    assert [len(cell["values"]) for cell in series.to_list()] == [0, 2, 0]
+    nothing = sparse_series("s", np.zeros(2, np.int64), np.zeros(0, np.uint32), np.zeros(0, np.float32))
+    assert nothing.to_list() == [{"indices": [], "values": []}] * 2
+    assert nothing.dtype == SPARSE
+
+
+def test_a_frame_of_a_dataset_has_the_types_of_its_storages():
+    frame = to_frame(to_dataset(FRAME, infer(FRAME)))
+    assert [frame_type(column) for column in infer(FRAME).columns] == frame.dtypes
 
 
 def test_a_column_of_another_storage_is_spelled_or_refused():

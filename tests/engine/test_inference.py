@@ -5,14 +5,16 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from athanor.engine.inference import infer, infer_column
+from athanor.engine import facts
+from athanor.engine.inference import infer
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.errors import InvalidInput
 
 N = 100
 
 
 def meaning(values, name="x"):
-    return infer_column(pl.Series(name, values)).type.value
+    return infer(pl.DataFrame({name: values}))[name].type.value
 
 
 @pytest.mark.parametrize(
@@ -31,6 +33,9 @@ def meaning(values, name="x"):
         ("store_id", [i % 10 for i in range(N)], "categorical"),
         ("zip code", [10115 + i % 10 for i in range(N)], "categorical"),
         ("has_id", [i % 2 for i in range(N)], "numeric"),
+        ("id_store", [i % 10 for i in range(N)], "categorical"),
+        ("ROLE_CODE", [i % 30 * 977 for i in range(N)], "categorical"),
+        ("order_key", [i * i for i in range(N)], "id"),
         ("grid", [i % 10 for i in range(N)], "numeric"),
         ("x", [1, 2, 3], "numeric"),
         ("x", [True, False, None], "boolean"),
@@ -42,6 +47,10 @@ def meaning(values, name="x"):
         ("x", [f"I am still waiting for card number {i}" for i in range(N)], "text"),
         ("x", ["United States of America", "United Kingdom of Great Britain"] * N, "categorical"),
         ("x", [f"今日は天気がとても良いので散歩に行きました{i}" for i in range(N)], "text"),
+        ("x", [f"photos/{i}.JPG" for i in range(N)], "image"),
+        ("x", [f"https://example.org/{i % 7}.png?size=2" for i in range(N)], "image"),
+        ("x", [f"{i}.jpg" for i in range(N - 4)] + ["none", "to be taken", "later", "x"], "image"),
+        ("x", [f"{i}.jpg" for i in range(50)] + [f"{i}.txt" for i in range(50)], "id"),
         ("x", [7.0] * N, "constant"),
         ("x", ["same"] * N, "constant"),
         ("x", [None] * N, "constant"),
@@ -68,4 +77,63 @@ def test_what_is_known_of_a_column_stands():
 
 
 def test_a_long_reason_is_cut():
-    assert len(infer_column(pl.Series("x", ["long " * 100] * 3)).reason) < 80
+    assert len(infer(pl.DataFrame({"x": ["long " * 100] * 3}))["x"].reason) < 80
+
+
+def test_a_scan_means_what_its_table_in_memory_means(tmp_path):
+    frame = pl.DataFrame(
+        {
+            "row": range(N),
+            "x": [float(i) if i % 3 else None for i in range(N)],
+            "word": ["a", "b"] * 50,
+            "same": ["s"] * N,
+            "text": [f"This is sentence number {i}" for i in range(N)],
+            "when": pl.Series([i * 10**12 for i in range(N)]).cast(pl.Datetime("us")),
+            "photo": [f"{i}.png" for i in range(N)],
+            "none": pl.Series([None] * N, dtype=pl.Null),
+        }
+    )
+    frame.drop("none").write_parquet(tmp_path / "part.parquet")
+    assert infer(pl.scan_parquet(tmp_path / "part.parquet")) == infer(frame.drop("none"))
+    assert infer(frame.lazy()) == infer(frame)
+
+
+def test_vectors_have_their_number_of_components():
+    dense = pl.Series([[1.0, 2.0]] * 3, dtype=pl.Array(pl.Float32, 2))
+    sparse = pl.Series([{"indices": [1, 4], "values": [1.0, 2.0]}, {"indices": [], "values": []}, None])
+    schema = infer(pl.DataFrame({"d": dense, "s": sparse, "t": sparse}), dims={"t": 100})
+    assert [column.type for column in schema.columns] == [ColumnType.VECTOR] * 3
+    assert [column.storage for column in schema.columns] == [Storage.DENSE, Storage.SPARSE, Storage.SPARSE]
+    assert [column.dim for column in schema.columns] == [2, 5, 100]
+
+
+def test_neither_nan_nor_infinity_is_a_value():
+    schema = infer(pl.DataFrame({"x": [float("nan"), float("inf"), None], "y": [1.0, float("nan"), 1.0]}))
+    assert schema["x"].reason == "no row has a value"
+    assert schema["y"].reason == "2 numbers"
+
+
+def test_the_spelling_of_a_column_stays_with_it():
+    times = pl.Series([0, 10**12]).cast(pl.Datetime("us"))
+    schema = infer(pl.DataFrame({"x": times}), spellings={"x": "day.month.year"})
+    assert schema["x"].spelling == "day.month.year"
+    assert schema["x"].reason == "all 2 values are dates or times, spelled day.month.year"
+
+
+def test_distinct_values_of_a_long_table_are_estimated_and_the_reason_says_so(monkeypatch):
+    monkeypatch.setattr(facts, "COUNTED_EXACTLY", 50)
+    monkeypatch.setattr(facts, "FEW_DISTINCT", 50)
+    schema = infer(pl.DataFrame({"a": [i % 7 for i in range(N)], "row": range(N), "many": [i * i for i in range(N)]}))
+    assert schema["a"].reason == "100 whole numbers, 7 distinct"
+    assert schema["row"].type is ColumnType.ID
+    assert "about " in schema["many"].reason
+
+
+def test_a_table_without_rows_has_a_schema():
+    schema = infer(pl.DataFrame({"a": pl.Series([], dtype=pl.Float64), "b": pl.Series([], dtype=pl.String)}))
+    assert [column.type for column in schema.columns] == [ColumnType.CONSTANT] * 2
+
+
+def test_what_no_reader_makes_is_refused():
+    with pytest.raises(InvalidInput, match="Column 'x' holds Duration"):
+        infer(pl.DataFrame({"x": pl.Series([1]).cast(pl.Duration("us"))}))

@@ -81,6 +81,47 @@ def test_a_cell_becomes_what_a_file_would_make_of_it(name, value, expected):
     assert cell(name, value) == expected
 
 
+@pytest.mark.parametrize(
+    ("spelling", "value", "expected"),
+    [
+        ("decimal comma", "1.234,5", 1234.5),
+        ("decimal comma", "1.234", 1234.0),
+        ("decimal comma", 1.234, 1.234),
+        ("decimal comma", "0.5", 0.5),
+        ("decimal comma", "NA", None),
+        ("% decimal point", "12 %", 12.0),
+        ("% decimal point", 12, 12.0),
+        ("day.month.year", "01.03.2024", datetime(2024, 3, 1)),
+        ("day.month.year", "2024-03-01", datetime(2024, 3, 1)),
+        ("day.month.year", "-", None),
+        ("month/day/year", "03/01/2024 1:05 PM", datetime(2024, 3, 1, 13, 5)),
+        ("yearmonthday", 20240301, datetime(2024, 3, 1)),
+        ("seconds since 1970", 1709251200, datetime(2024, 3, 1)),
+        ("seconds since 1970", 1709251200.0, datetime(2024, 3, 1)),
+        ("seconds since 1970", "1709251200", datetime(2024, 3, 1)),
+        ("seconds since 1970", "2024-03-01", datetime(2024, 3, 1)),
+        ("seconds since 1970", math.nan, None),
+    ],
+)
+def test_a_cell_may_be_spelled_as_in_the_file_that_was_learned_from(spelling, value, expected):
+    storage = Storage.FLOAT if isinstance(expected, float) or "decimal" in spelling else Storage.DATETIME
+    kind = ColumnType.NUMERIC if storage is Storage.FLOAT else ColumnType.DATETIME
+    schema = Schema((ColumnSchema(name="x", type=kind, storage=storage, spelling=spelling),))
+    column = rows_to_dataset([{"x": value}], schema)["x"]
+    assert (None if column.missing()[0] else column.values[0].item()) == expected
+
+
+@pytest.mark.parametrize(
+    ("spelling", "value"),
+    [("day.month.year", 20240301), ("seconds since 1970", 1.5), ("seconds since 1970", True), ("", 1709251200),
+     ("day.month.year", "03/01/2024"), ("seconds since 1970", math.inf)],
+)  # fmt: skip
+def test_what_is_no_time_in_its_column_is_refused(spelling, value):
+    column = ColumnSchema(name="x", type=ColumnType.DATETIME, storage=Storage.DATETIME, spelling=spelling)
+    with pytest.raises(InvalidInput, match="Row 1, column 'x': expected a date or time"):
+        rows_to_dataset([{"x": value}], Schema((column,)))
+
+
 def test_unknown_keys_are_ignored_and_keys_that_lack_are_missing():
     dataset = rows_to_dataset([{"x": 1, "stranger": []}, {}], SCHEMA)
     assert dataset.n_rows == 2
@@ -142,3 +183,47 @@ def test_serving_processes_load_no_data_frames():
     )
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout
     assert json.loads(shown) == [False, False]
+
+
+SPARSE = Schema((ColumnSchema(name="v", type=ColumnType.VECTOR, storage=Storage.SPARSE, dim=5),))
+
+
+def test_a_sparse_vector_is_indices_and_values_or_a_whole_list():
+    rows = [
+        {"v": {"indices": [4, 1], "values": [2.0, 0.5]}},
+        {"v": {"indices": [], "values": []}},
+        {"v": [0, 0, 3, 0, 0]},
+    ]
+    found = rows_to_dataset(rows, SPARSE)["v"]
+    assert found.is_sparse
+    assert found.matrix.has_sorted_indices
+    assert found.matrix.toarray().tolist() == [[0, 0.5, 0, 0, 2], [0] * 5, [0, 0, 3, 0, 0]]
+    assert rows_to_dataset([], SPARSE)["v"].matrix.shape == (0, 5)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        None,
+        {},
+        {"indices": [1]},
+        {"indices": [1], "values": [1, 2]},
+        {"indices": [5], "values": [1]},
+        {"indices": [-1], "values": [1]},
+        {"indices": [1, 1], "values": [1, 2]},
+        {"indices": [0.5], "values": [1]},
+        {"indices": ["a"], "values": [1]},
+        {"indices": [True], "values": [1]},
+        {"indices": [[1]], "values": [[1]]},
+        {"indices": [1], "values": ["a"]},
+        {"indices": [1], "values": [None]},
+        {"indices": [1], "values": [1e300]},
+        {"indices": 1, "values": 1},
+        {"indices": [2**70], "values": [1]},
+        [1, 2],
+        [1, 2, 3, 4, None],
+    ],
+)
+def test_a_broken_sparse_vector_is_refused_by_row_and_column(cell):
+    with pytest.raises(InvalidInput, match="Row 2, column 'v'"):
+        rows_to_dataset([{"v": [1, 2, 3, 4, 5]}, {"v": cell}], SPARSE)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -20,14 +21,17 @@ from athanor.core.model import Model
 from athanor.core.ports import EVERYONE
 from athanor.engine.plan import Plan
 from athanor.engine.task import Task
+from athanor.services.arrivals import Arrivals
+from athanor.services.datasets import Datasets
 from athanor.services.deploy import Deploy
-from athanor.services.ingest import DatasetView, Ingest
+from athanor.services.ingest import Ingest
 from athanor.services.keys import Keys
 from athanor.services.predict import Predict
 from athanor.services.projects import make_default_project
 from athanor.services.register import Register
 from athanor.services.runs import Runs, RunView
 from athanor.services.train import Train
+from athanor.services.versions import DatasetView
 
 CSV = "age,plan,spend,churned\n" + "".join(
     f"{20 + row},{'basic' if row % 2 else 'plus'},{row * 1.5},{'yes' if row % 3 else 'no'}\n" for row in range(40)
@@ -65,9 +69,9 @@ class World:
         for folder in (self.scratch, self.runs_folder, self.served):
             folder.mkdir()
         self.keys = Keys(self.records, self.clock)
-        self.ingest = Ingest(
-            self.records, self.blobs, self.clock, self.scratch, server_paths=(self.served,), max_columns=50
-        )
+        self.arrivals = Arrivals(self.records, self.blobs, self.scratch, max_columns=50)
+        self.ingest = Ingest(self.records, self.blobs, self.clock, self.arrivals, server_paths=(self.served,))
+        self.datasets = Datasets(self.records, self.blobs, self.clock, self.arrivals)
         self.train = Train(self.records, self.clock)
         self.runs = Runs(self.records, self.blobs, self.clock, self.runs_folder, sleep=self._nap)
         self.register = Register(self.records, self.blobs, self.clock)
@@ -111,6 +115,12 @@ class World:
             changed = replace(transaction.jobs.get(view.job.id), **fields)
             transaction.jobs.put(changed)
         return changed
+
+    def let_jobs_run(self, subject_id: UUID) -> None:
+        """Take the jobs that work on this, as an executor would."""
+        with self.records.change(EVERYONE) as transaction:
+            for job in transaction.jobs.find({"subject_id": subject_id}).items:
+                transaction.jobs.put(advance(job, JobState.RUNNING, now=self.clock()))
 
     def put_in_state(self, view: RunView, *states: JobState, error: str | None = None) -> Job:
         """Lead the run's job through the states, as an executor would."""

@@ -388,6 +388,7 @@ def test_a_job_that_gets_on_may_be_lost_any_number_of_times(execution, taken):
 
 
 def test_a_train_job_s_table_is_the_version_it_was_started_on(world, execution, taken):
-    blobs, schema = execution.table_of(execution.run_of(taken))
+    content, schema = execution.table_of(execution.run_of(taken))
     assert schema.names == ("age", "plan", "spend", "churned")
-    assert [world.blobs.local(blob).is_file() for blob in blobs] == [True]
+    paths, deleted = content.files(world.blobs)
+    assert ([path.is_file() for path in paths], deleted) == ([True], None)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
+from threading import Barrier, Thread
 
 import polars as pl
 import pytest
@@ -8,8 +11,10 @@ import pytest
 from athanor.core.actor import Scope
 from athanor.core.job import JobKind, JobState, Lane
 from athanor.core.ports import EVERYONE
+from athanor.engine import segments
 from athanor.engine.schema import ColumnType
-from athanor.errors import Conflict, InvalidInput, NotFound, ScopeMissing, TooLarge
+from athanor.errors import Conflict, InvalidInput, NotFound, ScopeMissing, TooLarge, Unavailable
+from athanor.services import arrivals, ingest
 from athanor.services.profile import make_profile
 
 
@@ -39,9 +44,9 @@ def test_a_job_that_profiles_the_version_waits_in_the_light_lane(world):
 
 def test_the_profile_is_there_once_its_job_is_done(world):
     view = world.a_dataset()
-    assert world.ingest.profile(world.actor, view.dataset.id) is None
+    assert world.ingest.profile(world.actor, view.dataset.id).profile is None
     make_profile(world.records, world.blobs, view.version.id)
-    profile = world.ingest.profile(world.actor, view.dataset.id)
+    profile = world.ingest.profile(world.actor, view.dataset.id).profile
     assert "churned" in json.dumps(profile)
 
 
@@ -120,6 +125,105 @@ def test_a_transaction_that_fails_leaves_no_blob(world):
     assert list(world.scratch.iterdir()) == []
 
 
+@pytest.mark.parametrize("fails_at", [1, 2, 3, 4])
+def test_a_disk_that_is_full_at_any_blob_leaves_nothing(world, monkeypatch, fails_at):
+    """A file of several segments with ids and rejected rows puts many blobs; space is given back for all of them."""
+    write_segments = segments.write_segments
+    monkeypatch.setattr(
+        segments, "write_segments", lambda *given, **more: write_segments(*given, **more, largest_rows=100)
+    )
+    put, asked = world.blobs.put, []
+
+    def full(key, source, **more):
+        asked.append(key)
+        if len(asked) == fails_at:
+            raise Unavailable("The disk is full.")
+        return put(key, source, **more)
+
+    monkeypatch.setattr(world.blobs, "put", full)
+    text = "id,x\n" + "".join(f"{number},{number}\n" for number in range(250)) + "ragged\n"
+    with pytest.raises(Unavailable, match="full"):
+        world.a_dataset(text, id_column="id")
+    assert (list(world.blobs.keys()), list(world.scratch.iterdir()), world.all_of("datasets")) == ([], [], [])
+    view = world.a_dataset(text, id_column="id")
+    assert (view.version.n_segments, view.version.n_rows, view.version.n_rejected) == (3, 250, 1)
+    assert len(list(world.blobs.keys())) == 7
+
+
+def test_a_disk_that_is_full_while_segments_are_written_leaves_nothing(world, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(segments, "write_segments", full)
+    with pytest.raises(Unavailable, match="No space left"):
+        world.a_dataset()
+    assert (list(world.blobs.keys()), list(world.scratch.iterdir()), world.all_of("datasets")) == ([], [], [])
+
+
+def test_two_at_once_of_the_same_file_are_two_datasets_and_lose_nothing(world):
+    barrier = Barrier(2)
+    views = []
+
+    def one():
+        barrier.wait()
+        views.append(world.ingest.receive(world.a_file(), filename="same.csv", name="same", actor=world.actor))
+
+    threads = [Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {view.dataset.handle for view in views} == {"same", "same-2"}
+    for view in views:
+        assert world.datasets.rows(world.actor, view.dataset.id, limit=1).total == 40
+    assert {segment.blob for segment in world.all_of("segments")} == set(world.blobs.keys())
+
+
+def test_a_large_file_is_read_by_a_process_of_its_own(world, monkeypatch):
+    here = world.a_dataset()
+    monkeypatch.setattr(arrivals, "_LARGEST_PLAIN", 100)
+    monkeypatch.setattr(arrivals, "read_here", None)
+    apart = world.a_dataset()
+    assert apart.version.schema == here.version.schema
+    assert apart.sample_profile["n_rows"] == here.sample_profile["n_rows"] == 40
+    assert len(list(world.blobs.keys())) == 1, "the same rows, to the bit"
+    assert list(world.scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("filename", "content", "size", "is_apart"),
+    [
+        ("a.csv", b"a,b\n", 32, False),
+        ("a.csv", b"a,b\n", 33, True),
+        ("a.parquet", b"PAR1", 32, False),
+        ("a.json", b"[{}]", 4, False),
+        ("a.json", b"[{}]", 5, True),
+        ("a.csv", b"PK\x03\x04", 5, True),
+        ("a.csv.gz", b"\x1f\x8b\x08\x00", 5, True),
+    ],
+)
+def test_what_is_read_apart_goes_by_size_and_format(tmp_path, filename, content, size, is_apart):
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    os.truncate(path, size * 2**20)
+    assert arrivals.is_large(path, filename) is is_apart
+
+
+def test_a_large_file_that_takes_too_much_memory_leaves_nothing(world, monkeypatch):
+    world.arrivals._memory_limit = 2**20
+    os.mkfifo(world.folder / "endless.csv")
+    monkeypatch.setattr(ingest, "fingerprint", lambda *_: "0" * 64)
+    monkeypatch.setattr(arrivals, "is_large", lambda *_: True)
+    with pytest.raises(TooLarge, match="of memory"):
+        world.ingest.receive(world.folder / "endless.csv", filename="e.csv", name=None, actor=world.actor)
+    assert (list(world.blobs.keys()), list(world.scratch.iterdir()), world.all_of("datasets")) == ([], [], [])
+
+
+def test_the_answer_to_a_file_holds_a_profile_of_a_sample(world):
+    view = world.a_dataset()
+    assert [column["name"] for column in view.sample_profile["columns"]] == list(view.version.schema.names)
+
+
 def test_too_many_columns_are_refused_in_words(world):
     header = ",".join(f"c{number}" for number in range(51))
     with pytest.raises(TooLarge, match="51 columns; 50 are allowed"):
@@ -139,7 +243,7 @@ def test_the_dataset_of_an_upload_is_known_by_the_uploads_id(world):
     upload = world.ingest.open_upload(world.actor, "later.csv")
     view = world.a_dataset(upload_id=upload.id, filename=upload.filename)
     assert view.dataset.id == upload.id
-    assert world.ingest.get(world.actor, upload.id) == view
+    assert world.ingest.get(world.actor, upload.id).version == view.version
 
 
 def test_an_upload_takes_one_file(world):
@@ -188,6 +292,14 @@ def test_a_file_that_changed_is_another_dataset(world):
     assert world.ingest.from_server_path(world.actor, "sales.csv").dataset.id != first.dataset.id
 
 
+def test_a_dataset_that_grew_since_is_not_the_file_any_more(world):
+    path = world.served / "sales.csv"
+    path.write_text("a,b\n1,2\n3,4\n")
+    first = world.ingest.from_server_path(world.actor, "sales.csv")
+    world.datasets.append_rows(world.actor, first.dataset.id, [{"a": 5, "b": 6}])
+    assert world.ingest.from_server_path(world.actor, "sales.csv").dataset.id != first.dataset.id
+
+
 @pytest.mark.parametrize("path", ["../outside.csv", "link.csv", "nothing.csv", "", ".", "a\0b", "folder"])
 def test_a_path_outside_and_a_path_of_nothing_are_refused_alike(world, path):
     outside = world.folder / "outside.csv"
@@ -227,3 +339,19 @@ def test_what_came_is_in_the_audit_log(world):
     assert world.audited() == ["upload.open", "dataset.create"]
     with world.records.look(EVERYONE) as transaction:
         assert transaction.audit.find({"action": "dataset.create"}, sort="at").items[0].object_id == upload.id
+
+
+def test_datasets_are_found_by_their_name_page_by_page(world):
+    ids = [world.a_dataset(name=name).dataset.id for name in ("Sales 1", "Stock", "sales 2")]
+    page = world.ingest.find(world.actor, search="SALES", limit=1)
+    assert page.total == 2
+    rest = world.ingest.find(world.actor, search="SALES", limit=1, offset=1)
+    assert {view.dataset.id for view in (*page.items, *rest.items)} == {ids[0], ids[2]}
+    assert world.ingest.find(world.an_actor()).total == 0
+
+
+def test_a_version_that_is_not_there_is_not_found(world):
+    view = world.a_dataset()
+    assert world.ingest.get(world.actor, view.dataset.id, version=1).version == view.version
+    with pytest.raises(NotFound, match="no version 2"):
+        world.ingest.get(world.actor, view.dataset.id, version=2)

@@ -161,13 +161,13 @@ def yard(shared_yard):
 def trained(tmp_path_factory, shared_yard):
     """Checkpoints as a trainer leaves them: finished folds, and the best model so far."""
     from athanor.engine.checkpoint import FolderCheckpoints
-    from athanor.engine.frames import read_segments
     from athanor.engine.learn import learn
     from athanor.engine.pool import InlinePool
+    from athanor.engine.segments import read_segments
 
     job = shared_yard.a_run()
-    segments, schema = shared_yard.execution.table_of(shared_yard.execution.run_of(job))
-    dataset = read_segments([shared_yard.place.blobs.local(key) for key in segments], schema)
+    content, schema = shared_yard.execution.table_of(shared_yard.execution.run_of(job))
+    dataset = read_segments(content.files(shared_yard.place.blobs)[0], schema)
     folder = tmp_path_factory.mktemp("trained")
     plan = Plan(time_limit_s=None, max_trials=2, preset="medium_quality")
     learn(dataset, Task(target="churned"), plan, pool=InlinePool(), checkpoints=FolderCheckpoints(folder))

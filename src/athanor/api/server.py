@@ -40,7 +40,10 @@ class Shared:
 
 
 # The first row that fits decides.
-SHARED: tuple[Shared, ...] = (Shared(None, re.compile(r"/api/v1(/.*)?"), "workbench"),)
+SHARED: tuple[Shared, ...] = (
+    Shared(None, re.compile(r"/v1(/.*)?"), "native"),
+    Shared(None, re.compile(r"/api/v1(/.*)?"), "workbench"),
+)
 
 
 class Server:

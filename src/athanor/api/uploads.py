@@ -6,8 +6,8 @@ import errno
 import logging
 import unicodedata
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -23,6 +23,7 @@ from athanor.errors import InvalidInput, TooLarge, Unavailable
 log = logging.getLogger(__name__)
 
 _PREFIX = "upload-"
+_FORM = b"multipart/form-data"
 _WRITE_BYTES = 2**20  # what is gathered before a thread writes it
 _MAX_FIELDS, _MAX_FIELD_BYTES = 50, 64 * 2**10
 MAX_OPEN_UPLOADS = 16  # at the same time; each may hold a spool file as large as the upload limit
@@ -50,11 +51,25 @@ class Spool:
             left.unlink(missing_ok=True)
 
     @asynccontextmanager
+    async def file(self, request: Request) -> AsyncIterator[Received]:
+        """The file of a multipart form; without a form the body itself, which the query may name by `filename`.
+
+        Fields come in the form or in the query.
+        """
+        query = dict(request.query_params)
+        if is_form(request.headers.get("content-type", "")):
+            async with self.form(request) as received:
+                yield replace(received, fields={**query, **received.fields})
+        else:
+            async with self.body(request, filename=query.pop("filename", "")) as received:
+                yield replace(received, fields=query)
+
+    @asynccontextmanager
     async def form(self, request: Request) -> AsyncIterator[Received]:
         """The one file in the part `file` of a multipart form, and the form's other fields."""
         kind, options = parse_options_header(request.headers.get("content-type"))
         boundary = options.get(b"boundary", b"")
-        if kind != b"multipart/form-data" or not boundary:
+        if kind != _FORM or not boundary:
             raise InvalidInput(
                 "The body must be a multipart form (`Content-Type: multipart/form-data; boundary=…`) with the file in "
                 "a part named `file`.",
@@ -68,7 +83,7 @@ class Spool:
                     await _write(file, form.take())
             form.end()
             await _write(file, form.take())
-            await to_thread.run_sync(file.close)
+            await _close(file)
             yield Received(path, shown_filename(form.filename or ""), form.texts())
 
     @asynccontextmanager
@@ -82,7 +97,7 @@ class Spool:
                     await _write(file, bytes(pending))
                     pending.clear()
             await _write(file, bytes(pending))
-            await to_thread.run_sync(file.close)
+            await _close(file)
             yield Received(path, shown_filename(filename), {})
 
     @asynccontextmanager
@@ -90,12 +105,15 @@ class Spool:
         if self._n_open >= self._max_open:
             raise Unavailable(f"{self._n_open} uploads are under way, as many as this server takes. Try again soon.")
         self._n_open += 1
-        path = self._scratch / f"{_PREFIX}{uuid4().hex}"
+        path, file = self._scratch / f"{_PREFIX}{uuid4().hex}", None
         try:
-            with await to_thread.run_sync(partial(_create, path)) as file:
-                yield path, file
+            file = await to_thread.run_sync(partial(_create, path))
+            yield path, file
         finally:
             self._n_open -= 1
+            if file is not None:
+                with suppress(OSError):  # on a full disk it tries once more to write what it holds
+                    file.close()
             path.unlink(missing_ok=True)
 
 
@@ -188,6 +206,10 @@ class _Form:
         self._is_whole = True
 
 
+def is_form(content_type: str) -> bool:
+    return parse_options_header(content_type)[0] == _FORM
+
+
 def shown_filename(text: str) -> str:
     """The last part of a file's name as its owner sent it, for people to read. It never becomes a path."""
     last = text.replace("\\", "/").rpartition("/")[2]
@@ -208,6 +230,13 @@ async def _write(file: BinaryIO, data: bytes) -> None:
         return
     try:
         await to_thread.run_sync(file.write, data)
+    except OSError as error:
+        raise _disk_trouble(error) from error
+
+
+async def _close(file: BinaryIO) -> None:
+    try:
+        await to_thread.run_sync(file.close)
     except OSError as error:
         raise _disk_trouble(error) from error
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from athanor.cli import doctor, keys, leaderboard, predict, serve, train
+from athanor.cli import doctor, keys, leaderboard, predict, profile, serve, train
 from athanor.cli.disk_errors import in_words
 from athanor.cli.epilogs import as_written
 from athanor.cli.process_clock import process_start
@@ -24,6 +24,7 @@ CONTEXT: dict[str, Any] = {"help_option_names": HELP_NAMES, "max_content_width":
 EPILOG = as_written("""
 Begin with:
 
+  athanor profile data.csv                     look at a table
   athanor train data.csv --target price        learn; no server needed
   athanor predict data-model new.csv           use what was learned
   athanor serve                                the same over HTTP
@@ -39,6 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings=CONTEXT,
 )
+app.command("profile", epilog=profile.EPILOG)(profile.profile)
 app.command("train", epilog=train.EPILOG)(train.train)
 app.command("predict", epilog=predict.EPILOG)(predict.predict)
 app.command("leaderboard", epilog=leaderboard.EPILOG)(leaderboard.leaderboard)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from athanor.cli import reading_options as reading
 from athanor.cli.epilogs import as_written
+from athanor.cli.output_files import check_output, whole_file
 from athanor.cli.quantities import spell_duration
-from athanor.errors import InvalidInput, NotFound
+from athanor.errors import InvalidInput
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,16 +38,37 @@ def predict(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="Rows to answer for: CSV or Parquet.", exists=True, dir_okay=False, readable=True
+            metavar="FILE", help=f"Rows to answer for: {reading.FORMATS}.", exists=True, dir_okay=False, readable=True
         ),
     ],
+    *,
     proba: Annotated[bool, typer.Option("--proba", help="Also the probability of each class.")] = False,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="File to write; .csv or .parquet. [default: standard output, as CSV]"),
     ] = None,
+    format: reading.Format = None,  # noqa: A002 - an option's name
+    delimiter: reading.Delimiter = None,
+    quote: reading.Quote = None,
+    encoding: reading.Encoding = None,
+    header: reading.Header = None,
+    decimal: reading.Decimal = None,
+    sheet: reading.Sheet = None,
+    member: reading.Member = None,
+    dim: reading.Dim = None,
 ) -> None:
     """Predict the rows of a file with a trained model."""
+    options = reading.reader_options(
+        format=format,
+        delimiter=delimiter,
+        quote=quote,
+        encoding=encoding,
+        header=header,
+        decimal=decimal,
+        sheet=sheet,
+        member=member,
+        dim=dim,
+    )
     if out is not None:
         _check_out(out, file)
     from time import monotonic
@@ -61,7 +83,7 @@ def predict(
     predictor = Predictor.load(model)
     if proba and not predictor.classes:
         raise InvalidInput("This model predicts a number, so there are no classes for --proba to show.", field="proba")
-    table = read(file, schema=predictor.schema)
+    table = read(file, options=options, schema=predictor.schema)
     for warning in table.warnings:
         print(f"athanor: {warning}", file=sys.stderr)
     answers = predictor.predict(to_dataset(table.frame, table.schema))
@@ -73,14 +95,7 @@ def predict(
 def _check_out(out: Path, file: Path) -> None:
     if out.suffix.lower() not in ENDINGS:
         raise InvalidInput(f"{out} ends with neither .csv nor .parquet, so its format is not known.", field="out")
-    if not out.parent.is_dir():
-        raise NotFound(f"There is no folder {out.parent} for --out. Make it first, or name another place.")
-    if out.is_dir():
-        raise InvalidInput(f"{out} is a folder. Give --out a file.", field="out")
-    if out.exists() and out.samefile(file):
-        raise InvalidInput(
-            f"--out {out} is the file with the rows, which would be lost. Give --out another name.", field="out"
-        )
+    check_output(out, file, option="out")
 
 
 def _answer_frame(answers: Predictions, *, proba: bool) -> pl.DataFrame:
@@ -100,19 +115,11 @@ def _spell(label: object) -> str:
 
 
 def _write(frame: pl.DataFrame, out: Path | None) -> None:
-    """Write under another name first, so that a file under `out` is always whole."""
     if out is None:
         sys.stdout.write(frame.write_csv())
         return
-    unfinished = out.with_name(f".{out.name}.unfinished")
-    try:
+    with whole_file(out) as unfinished:
         if out.suffix.lower() == ".csv":
             frame.write_csv(unfinished)
         else:
             frame.write_parquet(unfinished)
-        unfinished.replace(out)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror or str(error), str(out)) from error  # the name that people know
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from athanor.cli import reading_options as reading
 from athanor.cli.display import Display, display_for_terminal
 from athanor.cli.endings import Endings
 from athanor.cli.epilogs import as_written
 from athanor.cli.quantities import parse_duration, parse_size, spell_duration, spell_size
 from athanor.cli.question import Question
 from athanor.cli.tables import spell_folds, spell_score
+from athanor.cli.training_file import read_file
 from athanor.cli.work_folder import put_in_place, remove_left_behind, work_folder
 from athanor.errors import InvalidInput
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from athanor.engine.learn import Result
     from athanor.engine.plan import Plan
     from athanor.engine.pool import LocalPool
+    from athanor.engine.readers import ReaderOptions
 
 EPILOG = as_written("""
 Examples:
@@ -49,7 +52,7 @@ def train(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="Table to learn from: CSV or Parquet.", exists=True, dir_okay=False, readable=True
+            metavar="FILE", help=f"Table to learn from: {reading.FORMATS}.", exists=True, dir_okay=False, readable=True
         ),
     ],
     *,
@@ -93,9 +96,29 @@ def train(
         typer.Option(metavar="FAMILY", help="Model family to leave out: linear, lightgbm; once per family."),
     ] = None,
     ensemble: Annotated[bool, typer.Option(help="Combine models, or take the single best.")] = True,
+    format: reading.Format = None,  # noqa: A002 - an option's name
+    delimiter: reading.Delimiter = None,
+    quote: reading.Quote = None,
+    encoding: reading.Encoding = None,
+    header: reading.Header = None,
+    decimal: reading.Decimal = None,
+    sheet: reading.Sheet = None,
+    member: reading.Member = None,
+    dim: reading.Dim = None,
 ) -> None:
     """Learn to predict one column of a table. Needs no server."""
     started = time.monotonic() if context.obj is None else float(context.obj)
+    options = reading.reader_options(
+        format=format,
+        delimiter=delimiter,
+        quote=quote,
+        encoding=encoding,
+        header=header,
+        decimal=decimal,
+        sheet=sheet,
+        member=member,
+        dim=dim,
+    )
     from athanor.engine.plan import Plan
 
     limit_s = _limit_s(time_limit or DEFAULT_TIME) if time_limit or max_trials is None else None
@@ -126,7 +149,9 @@ def train(
         with endings.listening(held.close):
             for left in remove_left_behind(folder):
                 display.say(f"Removed {left}: a training that was killed left it behind.")
-            result = _learn(file, question, plan, budget=budget, pool=pool, display=display, work=work, endings=endings)
+            result = _learn(
+                file, options, question, plan, budget=budget, pool=pool, display=display, work=work, endings=endings
+            )
         put_in_place(result, folder, work)
     elapsed_s = time.monotonic() - started
     why = f"{result.reason} by {endings.finished_by}" if endings.finished_by else result.reason
@@ -144,6 +169,7 @@ def _limit_s(text: str) -> float:
 
 def _learn(
     file: Path,
+    options: ReaderOptions,
     question: Question,
     plan: Plan,
     *,
@@ -154,18 +180,17 @@ def _learn(
     endings: Endings,
 ) -> Result:
     from athanor.engine.checkpoint import FolderCheckpoints
-    from athanor.engine.frames import to_dataset
     from athanor.engine.learn import learn
-    from athanor.engine.readers import read
 
-    table = read(file)
-    rows, columns = table.frame.shape
-    display.say(f"Read {file}: {rows:,} rows, {columns} columns ({table.format}).")
-    for warning in table.warnings:
-        display.say(f"Note: {warning}")
-    task = question.task(table.schema)
-    dataset = to_dataset(table.frame, table.schema)
-    del table
+    task, dataset = read_file(
+        file,
+        options,
+        question,
+        memory_limit=pool.memory_limit,
+        seed=plan.seed,
+        folder=work / "segments",
+        say=display.say,
+    )
     endings.finish_with(budget, display)
     return learn(dataset, task, plan, budget=budget, pool=pool, checkpoints=FolderCheckpoints(work), tell=display.tell)
 

@@ -1,4 +1,4 @@
-"""A dataset: an ordered list of immutable segments. A version is a prefix of that list, frozen when it is used."""
+"""A dataset: an ordered list of immutable segments. A version is a stretch of that list, frozen when it is used."""
 
 from __future__ import annotations
 
@@ -54,29 +54,41 @@ class Segment:
     position: int  # 0, 1, …
     n_rows: int
     blob: str  # key of the Parquet file
-    source_sha256: str  # of the bytes and reader options it was made from
+    source_sha256: str  # of the bytes and reader options it was made from; "" where no file came, or several did
     created_at: datetime
     kind: SegmentKind = SegmentKind.ROWS
     size_bytes: int = 0  # of the blob
     ids_blob: str | None = None  # key of the sorted 64-bit hashes of its row ids (npy), where rows have ids
     rejects_blob: str | None = None  # key of the rows of its source that could not be read (CSV: line, reason, text)
     n_rejected: int = 0
+    merged_sha256: tuple[str, ...] = ()  # the sources of the segments that this one was merged from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetVersion:
-    """The first `n_segments` segments, with the schema they share."""
+    """`n_segments` segments from `first_segment` on, with the schema they share.
+
+    Versions that grew by appending begin at the same segment; one whose content was replaced begins at its own first.
+    """
 
     id: UUID
     organization_id: UUID
     dataset_id: UUID
     number: int  # 1, 2, …
     n_segments: int
-    n_rows: int
+    n_rows: int  # less those that tombstones take away
     schema: Schema
     warnings: tuple[str, ...]
     created_at: datetime
+    first_segment: int = 0  # position
+    n_rejected: int = 0  # rows of its files that could not be read
+    is_pinned: bool = False  # somebody has a copy: it stays as it is
     profile_blob: str | None = None  # key of the whole profile (JSON), once the light job made it
+
+    @property
+    def end(self) -> int:
+        """The position behind its last segment."""
+        return self.first_segment + self.n_segments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 
+from athanor.engine.spellings import SPELLINGS, USUAL_TIME
+
 # Trimmed from both ends of every text. Spelled out, because Python and polars disagree about what a blank is.
 BLANKS = " \t\n\r\x0b\x0c\u00a0\ufeff"
 
@@ -21,17 +23,10 @@ MISSING_AMONG_VALUES = MISSING_WORDS | {"None", "none", "NONE", "na", "-", ".", 
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 INFINITY = r"[+-]?(?:[iI][nN][fF](?:[iI][nN][iI][tT][yY])?)"
 TRUTH = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
-MOMENT = (
-    r"([0-9]{4})([-/])([0-9]{2})[-/]([0-9]{2})"  # 2024-03-01
-    r"(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"  # 12:30, 12:30:59.123456
-    r" ?([zZ]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"  # Z, +01:00, +0100, +01
-)
-
 LARGEST_INTEGER = 2**53  # beyond it a float64 cannot tell neighbours apart, so such columns stay words
 
 _number = re.compile(NUMBER).fullmatch
 _infinity = re.compile(INFINITY).fullmatch
-_moment = re.compile(MOMENT).fullmatch
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - times are kept naive, in UTC
 _NAN = float("nan")
 
@@ -42,9 +37,11 @@ def word(text: str) -> str | None:
     return None if trimmed in MISSING_WORDS else trimmed
 
 
-def number(text: str) -> float:
+def number(text: str, spelling: str = "") -> float:
     """The number, NaN where it is missing or infinite. Raises ValueError on anything else."""
     trimmed = text.strip(BLANKS)
+    if spelling and (value := SPELLINGS[spelling].number(trimmed)) is not None:
+        return finite(value)
     if _number(trimmed):
         return finite(float(trimmed))
     if trimmed in MISSING_AMONG_VALUES or _infinity(trimmed):
@@ -68,24 +65,20 @@ def truth(text: str) -> float:
     raise ValueError(text)
 
 
-def microseconds(text: str) -> int | None:
+def microseconds(text: str, spelling: str = "") -> int | None:
     """Microseconds since 1970 (UTC; times without an offset are taken as UTC), None where missing.
 
-    Raises ValueError on what is not an ISO 8601 date or time.
+    Raises ValueError on what is no date or time, neither in `spelling` nor in the usual form, 2024-03-01 12:30:59.
     """
     trimmed = text.strip(BLANKS)
     if trimmed in MISSING_AMONG_VALUES:
         return None
-    found = _moment(trimmed)
-    if found is None:
+    if spelling and (moment := SPELLINGS[spelling].microseconds(trimmed)) is not None:
+        return moment
+    moment = USUAL_TIME.microseconds(trimmed)
+    if moment is None:
         raise ValueError(text)
-    year, _, month, day, hour, minute, second, fraction, offset = found.groups()
-    moment = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0))  # noqa: DTZ001
-    total = microseconds_of(moment) + (int((fraction + "00000")[:6]) if fraction else 0)
-    if offset and offset not in "zZ":
-        hours, minutes = int(offset[1:3]), int(offset[-2:]) if len(offset) > 3 else 0
-        total -= (1 if offset[0] == "+" else -1) * (hours * 60 + minutes) * 60_000_000
-    return total
+    return moment
 
 
 def microseconds_of(moment: date) -> int:
@@ -103,3 +96,8 @@ def spelled(value: float | bool) -> str | None:  # noqa: FBT001, RUF100
     if value is True or value is False:
         return "True" if value else "False"
     return None if value != value else repr(value)  # noqa: PLR0124 - NaN alone differs from itself
+
+
+def whole(value: float) -> str:
+    """A number as the text of a whole one, where it is whole: times may be spelled so."""
+    return str(int(value)) if value == value // 1 else repr(value)

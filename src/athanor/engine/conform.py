@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,10 +39,14 @@ def _as(column: Column, found: ColumnSchema, wanted: ColumnSchema) -> Column:
     if wanted.storage is Storage.DATETIME:
         if isinstance(column, Times):
             return column
-        return Times(_parsed(column, wanted, _moment, "a date or time", _NAT).astype("datetime64[us]"))
+        if wanted.spelling and isinstance(column, Numbers):  # seconds since 1970, 20240301
+            column = Words.of([None if np.isnan(value) else cells.whole(value) for value in column.values.tolist()])
+        moment = partial(_moment, spelling=wanted.spelling)
+        return Times(_parsed(column, wanted, moment, "a date or time", _NAT).astype("datetime64[us]"))
     if isinstance(column, Numbers):
         return _truths(column, wanted) if wanted.storage is Storage.BOOLEAN else column
-    read = cells.truth if wanted.storage is Storage.BOOLEAN else cells.number
+    number = partial(cells.number, spelling=wanted.spelling)
+    read = cells.truth if wanted.storage is Storage.BOOLEAN else number
     return Numbers(_parsed(column, wanted, read, "a number", np.nan).astype(np.float64))
 
 
@@ -79,8 +84,8 @@ def _parsed(column: Column, wanted: ColumnSchema, read: Callable[[str], Any], wh
     return np.array(values)[column.codes]
 
 
-def _moment(text: str) -> np.datetime64:
-    found = cells.microseconds(text)
+def _moment(text: str, spelling: str) -> np.datetime64:
+    found = cells.microseconds(text, spelling)
     return _NAT if found is None else np.datetime64(found, "us")
 
 
@@ -104,8 +109,11 @@ def _spelled(value: float, storage: Storage) -> str | None:
 
 
 def _vectors(column: Column, wanted: ColumnSchema) -> Vectors:
-    if not isinstance(column, Vectors) or column.matrix.shape[1] != wanted.dim:
-        raise InvalidInput(f"Column {wanted.name!r} should hold vectors of {wanted.dim} numbers.", field=wanted.name)
+    dim = wanted.dim or 0
+    if isinstance(column, Vectors) and column.is_sparse and column.matrix.shape[1] != dim:
+        column = _resized(column, dim)
+    if not isinstance(column, Vectors) or column.matrix.shape[1] != dim:
+        raise InvalidInput(f"Column {wanted.name!r} should hold vectors of {dim} numbers.", field=wanted.name)
     if column.is_sparse == (wanted.storage is Storage.SPARSE):
         return column
     if column.is_sparse:
@@ -113,6 +121,16 @@ def _vectors(column: Column, wanted: ColumnSchema) -> Vectors:
     from scipy.sparse import csr_matrix
 
     return Vectors(csr_matrix(column.matrix))
+
+
+def _resized(column: Vectors, dim: int) -> Vectors:
+    """Further components of training are 0 here; components that training did not see say nothing."""
+    from scipy.sparse import csr_matrix
+
+    matrix = column.matrix
+    if matrix.shape[1] > dim:
+        return Vectors(matrix[:, :dim])
+    return Vectors(csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], dim)))
 
 
 def _missing(wanted: ColumnSchema, n_rows: int) -> Column:

@@ -109,7 +109,3 @@ class Dataset:
     def take(self, rows: Rows) -> Dataset:
         taken = {name: column.take(rows) for name, column in self.columns.items()}
         return Dataset(self.schema, taken, len(rows))
-
-    def with_schema(self, schema: Schema) -> Dataset:
-        """The same cells, read as `schema` says."""
-        return Dataset(schema, self.columns, self.n_rows)

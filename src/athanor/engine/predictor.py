@@ -22,7 +22,7 @@ from athanor.engine.models import FAMILIES, FittedModel
 from athanor.engine.predictions import Predictions
 from athanor.engine.problems import PROBLEMS
 from athanor.engine.rows import rows_to_dataset
-from athanor.engine.schema import Schema
+from athanor.engine.schema import Schema, Storage
 from athanor.engine.task import Label, Task
 from athanor.errors import InvalidInput
 
@@ -234,6 +234,7 @@ def _verified(folder: Path, place: Path, files: Iterable[str]) -> Path:
 
 
 def _chunks(features: Dataset) -> Iterator[NDArray[np.int64]]:
-    size = max(CHUNK_CELLS // max(len(features.schema.columns), 1), 1)
+    dense = sum(column.dim or 0 for column in features.schema.columns if column.storage is Storage.DENSE)
+    size = max(CHUNK_CELLS // max(len(features.schema.columns) + dense, 1), 1)
     for start in range(0, max(features.n_rows, 1), size):
         yield np.arange(start, min(start + size, features.n_rows))

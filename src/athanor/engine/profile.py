@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import polars as pl
 
-from athanor.engine.schema import ColumnSchema, Schema, Storage
+from athanor.engine.association import Association, Correlations, associations, correlations
+from athanor.engine.distributions import Histogram, ValueCount, of_ordered, of_values, of_vectors
+from athanor.engine.facts import LOOKED_AT, WORD, Facts, Source, by_name, facts, held, moment
+from athanor.engine.findings import Finding, findings_of
+from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
 
-QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
-BINS = 20
-TOP = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ValueCount:
-    """A value and the rows that hold it."""
-
-    value: str
-    rows: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Histogram:
-    """Rows between neighbouring edges; each bin holds its left edge, the last one both."""
-
-    edges: tuple[float, ...]  # one more than `rows`
-    rows: tuple[int, ...]
+LARGEST = 5_000_000  # rows up to which distributions are of all rows; beyond, of a uniform sample of so many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +24,11 @@ class ColumnProfile:
 
     distinct   distinct values, missing not counted; None for vectors
     minimum …  of numbers; a time's first and last are spelled in `first` and `last`
+    mean       of numbers; of truth values the share of true
     quantiles  pairs of level and value, levels in (0, 1)
-    top        most frequent values of words and truth values, most frequent first
-    length     mean characters of words
+    top        most frequent values of words, truth values and integer codes, most frequent first
+    length     mean characters of words; `words` their mean number of words
+    norm …     of vectors: mean length, share of components that are 0, mean number of others in a row
     """
 
     name: str
@@ -48,108 +37,139 @@ class ColumnProfile:
     reason: str
     missing: int
     distinct: int | None = None
+    is_distinct_approximate: bool = False
     minimum: float | None = None
     maximum: float | None = None
     mean: float | None = None
     std: float | None = None
+    zeros: int | None = None
     quantiles: tuple[tuple[float, float], ...] | None = None
     histogram: Histogram | None = None
     first: str | None = None
     last: str | None = None
     top: tuple[ValueCount, ...] | None = None
     length: float | None = None
+    words: float | None = None
     dim: int | None = None
+    norm: float | None = None
+    zero_share: float | None = None
+    nonzeros: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """A table. `profiled_rows` is smaller than `n_rows` where a sample was looked at; counts are the sample's."""
+    """A table. Counts are of `counted_rows`, distributions of `profiled_rows`: fewer than `n_rows` of a sample."""
 
     n_rows: int
+    counted_rows: int
     profiled_rows: int
+    target: str | None
     columns: tuple[ColumnProfile, ...]
+    findings: tuple[Finding, ...]
+    associations: tuple[Association, ...]
+    correlations: Correlations | None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; no NaN among them."""
+        """Plain JSON values; no NaN among them. docs/reference/profile.md describes them."""
         return asdict(self)
 
 
-def profile(frame: pl.DataFrame, schema: Schema, *, sample_rows: int | None = None, seed: int = 0) -> Profile:
-    """The profile of all rows, or of `sample_rows` of them drawn with `seed`."""
-    n_rows = frame.height
-    if sample_rows is not None and sample_rows < n_rows:
-        frame = frame.sample(sample_rows, seed=seed)
-    columns = tuple(_column(frame[column.name], column) for column in schema.columns)
-    return Profile(n_rows=n_rows, profiled_rows=frame.height, columns=columns)
-
-
-def _column(series: pl.Series, schema: ColumnSchema) -> ColumnProfile:
-    figures: dict[str, Any] = {"missing": series.null_count()}
-    present = series.drop_nulls()
-    if schema.storage in {Storage.DENSE, Storage.SPARSE}:
-        figures["dim"] = schema.dim
-    else:
-        figures["distinct"] = present.n_unique()
-        if len(present):
-            figures |= _FIGURES[schema.storage](present)
-    return ColumnProfile(
-        name=schema.name, type=schema.type.value, storage=schema.storage.value, reason=schema.reason, **figures
+def profile(
+    frame: pl.DataFrame | pl.LazyFrame,
+    schema: Schema,
+    *,
+    target: str | None = None,
+    sample_rows: int | None = None,
+    seed: int = 0,
+) -> Profile:
+    """The profile of all rows, or of `sample_rows` of them drawn with `seed`. Memory is bounded for a scan."""
+    if target is not None:
+        _ = schema[target]
+    source = Source(held(frame.select(by_name(schema.names))))
+    n_rows = source.n_rows
+    if sample_rows is not None:
+        source = Source(source.some(schema.names, sample_rows, seed))
+    counted = facts(source, schema.names, all_distinct=source.n_rows > LARGEST)
+    figures = _figures(source, schema, counted, seed)
+    return Profile(
+        n_rows=n_rows,
+        counted_rows=source.n_rows,
+        profiled_rows=min(source.n_rows, LARGEST),
+        target=target,
+        columns=tuple(
+            ColumnProfile(
+                name=column.name,
+                type=column.type.value,
+                storage=column.storage.value,
+                reason=column.reason,
+                **figures[column.name],
+            )
+            for column in schema.columns
+        ),
+        findings=findings_of(source, schema, counted, target=target, seed=seed),
+        associations=() if target is None else associations(source, schema, target, seed=seed),
+        correlations=correlations(source, schema, seed=seed),
     )
 
 
-def _of_numbers(present: pl.Series) -> dict[str, Any]:
-    values = present.cast(pl.Float64).to_numpy()
-    with np.errstate(over="ignore", invalid="ignore"):  # sums of numbers near the largest float
-        mean, std = float(values.mean()), float(values.std())
-    lowest, highest = float(values.min()), float(values.max())
-    # Between numbers further apart than the largest float there is nothing to interpolate.
-    if np.isfinite(highest - lowest):
-        levels = np.quantile(values, QUANTILES)
-    else:
-        levels = np.quantile(values, QUANTILES, method="nearest")
-    rows, edges = _histogram(values)
-    return {
-        "minimum": lowest,
-        "maximum": highest,
-        "mean": mean if np.isfinite(mean) else None,
-        "std": std if np.isfinite(std) else None,
-        "quantiles": tuple(zip(QUANTILES, levels.tolist(), strict=True)),
-        "histogram": Histogram(edges=tuple(edges.tolist()), rows=tuple(rows.tolist())),
+def _figures(source: Source, schema: Schema, counted: Mapping[str, Facts], seed: int) -> dict[str, dict[str, Any]]:
+    """What is told of each column, by its storage."""
+    figures = {column.name: _counts(column, counted[column.name]) for column in schema.columns}
+    present = [column for column in schema.columns if counted[column.name].present]
+    numbers = [column for column in present if column.storage in {Storage.FLOAT, Storage.INTEGER}]
+    times = [column for column in present if column.storage is Storage.DATETIME]
+    words = [column.name for column in present if column.storage is Storage.STRING]
+    truths = [column.name for column in present if column.storage is Storage.BOOLEAN]
+    codes = [column.name for column in numbers if column.type is ColumnType.CATEGORICAL]
+    for name, found in (
+        *of_ordered(source, [*numbers, *times], largest=LARGEST, seed=seed),
+        *of_values(source, [*words, *truths, *codes], largest=LARGEST, seed=seed),
+        *_means(source, [column.name for column in numbers], truths, words),
+        *_words(source, words, seed),
+        *((column.name, of_vectors(source, column, seed)) for column in present if column.dim is not None),
+    ):
+        figures[name] |= found
+    return figures
+
+
+def _counts(column: ColumnSchema, counted: Facts) -> dict[str, Any]:
+    figures: dict[str, Any] = {
+        "missing": counted.missing,
+        "distinct": counted.distinct,
+        "is_distinct_approximate": counted.is_approximate,
+        "dim": column.dim,
     }
+    if column.storage in {Storage.FLOAT, Storage.INTEGER, Storage.DATETIME}:
+        figures["distinct"] = counted.distinct if counted.present else 0
+    if counted.minimum is None or column.storage is Storage.BOOLEAN:
+        return figures
+    if column.storage is Storage.DATETIME:
+        return figures | {"first": moment(counted.minimum), "last": moment(counted.maximum)}
+    return figures | {"minimum": float(counted.minimum), "maximum": float(counted.maximum)}
 
 
-def _histogram(values: Any) -> tuple[Any, Any]:
-    lowest, highest = float(values.min()), float(values.max())
-    width = highest - lowest
-    # No bins fit between neighbouring floats, nor across more than the largest one.
-    if not np.isfinite(width) or width / BINS <= np.spacing(max(abs(lowest), abs(highest))):
-        return np.array([len(values)]), np.array([lowest, highest])
-    return np.histogram(values, BINS)
+def _means(
+    source: Source, numbers: list[str], truths: list[str], words: list[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    answers = iter(
+        source.answer(
+            [
+                by_name(numbers).mean().name.suffix("\0mean"),
+                by_name(numbers).std(ddof=0).name.suffix("\0std"),
+                (by_name(numbers) == 0).sum().name.suffix("\0zeros"),
+                by_name(truths).mean().name.suffix("\0share"),
+                by_name(words).str.len_chars().mean().name.suffix("\0length"),
+            ]
+        )
+    )
+    for figure, names in (("mean", numbers), ("std", numbers), ("zeros", numbers), ("mean", truths), ("length", words)):
+        for name in names:
+            value = next(answers)
+            # Sums of numbers near the largest float may overflow.
+            yield name, {figure: value if value is not None and math.isfinite(value) else None}
 
 
-def _of_words(present: pl.Series) -> dict[str, Any]:
-    return {"top": _top(present), "length": float(present.str.len_chars().mean() or 0)}  # type: ignore[arg-type]
-
-
-def _of_truths(present: pl.Series) -> dict[str, Any]:
-    return {"top": _top(present.cast(pl.String)), "mean": float(present.mean() or 0)}  # type: ignore[arg-type]
-
-
-def _of_times(present: pl.Series) -> dict[str, Any]:
-    spelled = present.sort().dt.to_string("iso")
-    return {"first": spelled[0], "last": spelled[-1]}
-
-
-def _top(present: pl.Series) -> tuple[ValueCount, ...]:
-    # Equal counts stand in the order of their values, so that a profile is the same every time.
-    counts = present.alias("value").value_counts(name="rows").sort(["rows", "value"], descending=[True, False])
-    return tuple(ValueCount(value=value, rows=rows) for value, rows in counts.head(TOP).rows())
-
-
-_FIGURES = {
-    Storage.FLOAT: _of_numbers,
-    Storage.INTEGER: _of_numbers,
-    Storage.BOOLEAN: _of_truths,
-    Storage.STRING: _of_words,
-    Storage.DATETIME: _of_times,
-}
+def _words(source: Source, names: list[str], seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    counts = source.some(names, LOOKED_AT, seed).select(pl.all().str.count_matches(WORD).mean())
+    for series in counts:
+        yield series.name, {"words": series[0]}

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from athanor.engine import cells
 from athanor.engine.dataset import Column, Dataset, Numbers, Times, Vectors, Words
@@ -55,7 +56,7 @@ def _number(cell: Any, position: int, column: ColumnSchema) -> float:
         return _NAN
     if isinstance(cell, str):
         try:
-            return cells.number(cell)
+            return cells.number(cell, column.spelling)
         except ValueError as error:
             raise _refused(cell, position, column, "a number") from error
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
@@ -112,9 +113,11 @@ def _times(given: list[Any], column: ColumnSchema) -> Times:
     for position, raw in enumerate(given):
         cell = _plain(raw)
         moment: int | None
+        if column.spelling and isinstance(cell, (int, float)) and cell == cell and not isinstance(cell, bool):  # noqa: PLR0124
+            cell = cells.whole(cell)  # seconds since 1970, 20240301
         if isinstance(cell, str):
             try:
-                moment = cells.microseconds(cell)
+                moment = cells.microseconds(cell, column.spelling)
             except ValueError as error:
                 raise _refused(cell, position, column, "a date or time such as 2024-03-01T12:30:00Z") from error
         elif isinstance(cell, date):
@@ -127,24 +130,61 @@ def _times(given: list[Any], column: ColumnSchema) -> Times:
     return Times(values.view("datetime64[us]"))
 
 
-def _vectors(given: list[Any], column: ColumnSchema) -> Vectors:
-    wanted = f"a list of {column.dim} numbers"
+def _dense(given: list[Any], column: ColumnSchema) -> Vectors:
     matrix = np.empty((len(given), column.dim or 0), np.float32)
     for position, cell in enumerate(given):
-        if not isinstance(cell, (Sequence, np.ndarray)) or isinstance(cell, str) or len(cell) != column.dim:
-            raise _refused(cell, position, column, wanted)
-        try:
-            matrix[position] = cell
-        except (TypeError, ValueError) as error:
-            raise _refused(cell, position, column, wanted) from error
-    if not np.isfinite(matrix).all():
-        position = int(np.flatnonzero(~np.isfinite(matrix).all(axis=1))[0])
-        raise _refused(given[position], position, column, f"{wanted}, none of them missing or infinite")
-    if column.storage is Storage.SPARSE:
-        from scipy.sparse import csr_matrix
-
-        return Vectors(csr_matrix(matrix))
+        matrix[position] = _vector(cell, position, column)
     return Vectors(matrix)
+
+
+def _vector(cell: Any, position: int, column: ColumnSchema) -> NDArray[np.float32]:
+    wanted = f"a list of {column.dim} numbers"
+    if not isinstance(cell, (Sequence, np.ndarray)) or isinstance(cell, str) or len(cell) != column.dim:
+        raise _refused(cell, position, column, wanted)
+    try:
+        with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite
+            vector = np.asarray(cell, np.float32)
+    except (TypeError, ValueError) as error:
+        raise _refused(cell, position, column, wanted) from error
+    if vector.ndim != 1 or not np.isfinite(vector).all():
+        raise _refused(cell, position, column, f"{wanted}, none of them missing or infinite")
+    return vector
+
+
+def _sparse(given: list[Any], column: ColumnSchema) -> Vectors:
+    """Vectors as `{"indices": [...], "values": [...]}`, or as lists of all numbers."""
+    from scipy.sparse import csr_matrix
+
+    dim = column.dim or 0
+    found = [_entries(cell, position, column, dim) for position, cell in enumerate(given)]
+    starts = np.cumsum([0, *(len(indices) for indices, _ in found)])
+    indices, values = (np.concatenate(parts) for parts in zip(*found, strict=True)) if found else ((), ())
+    return Vectors(
+        csr_matrix((np.asarray(values, np.float32), np.asarray(indices, np.int32), starts), shape=(len(given), dim))
+    )
+
+
+def _entries(cell: Any, position: int, column: ColumnSchema, dim: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Indices, ascending, and values of one sparse vector."""
+    if not isinstance(cell, Mapping):
+        vector = _vector(cell, position, column)
+        indices = np.flatnonzero(vector)
+        return indices, vector[indices]
+    wanted = f"equally many indices (whole numbers from 0 to {dim - 1}, each once) and finite values"
+    try:
+        indices = np.asarray(cell["indices"])
+        with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite
+            values = np.asarray(cell["values"], np.float64).astype(np.float32)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise _refused(cell, position, column, wanted) from error
+    order = np.argsort(indices, kind="stable") if indices.ndim == 1 else indices
+    is_whole = indices.dtype.kind in "iu" or not indices.size
+    if not is_whole or indices.ndim != 1 or indices.shape != values.shape or not np.isfinite(values).all():
+        raise _refused(cell, position, column, wanted)
+    indices, values = indices[order].astype(np.int64), values[order]
+    if indices.size and (indices[0] < 0 or indices[-1] >= dim or not np.diff(indices).all()):
+        raise _refused(cell, position, column, wanted)
+    return indices, values
 
 
 def _plain(cell: Any) -> Any:
@@ -182,6 +222,6 @@ _READ: dict[Storage, Callable[[list[Any], ColumnSchema], Column]] = {
     Storage.BOOLEAN: _truths,
     Storage.STRING: _words,
     Storage.DATETIME: _times,
-    Storage.DENSE: _vectors,
-    Storage.SPARSE: _vectors,
+    Storage.DENSE: _dense,
+    Storage.SPARSE: _sparse,
 }

@@ -46,7 +46,7 @@ class ColumnSchema:
     storage: Storage
     reason: str = ""
     dim: int | None = None  # components of a vector column
-    spelling: str = ""  # a name in `cells.SPELLINGS`, where texts are not spelled the usual way: "day.month.year", …
+    spelling: str = ""  # a name in `spellings.SPELLINGS`, where texts are spelled in a way of their own
     is_given: bool = False  # the user said what it means
 
 

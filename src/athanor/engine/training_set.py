@@ -14,6 +14,7 @@ from athanor.engine.dataset import Column, Dataset, Numbers, Words
 from athanor.engine.dataset_files import arrays_of, mapped, open_dataset, save_dataset
 from athanor.engine.folds import make_folds
 from athanor.engine.metrics import METRICS, Metric
+from athanor.engine.overrides import with_types
 from athanor.engine.plan import Plan
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS, Problem
@@ -21,7 +22,7 @@ from athanor.engine.schema import ColumnSchema, ColumnType, Schema
 from athanor.engine.task import Task
 from athanor.errors import Impossible, InvalidInput
 
-_UNUSED = frozenset({ColumnType.ID, ColumnType.CONSTANT})
+_UNUSED = frozenset({ColumnType.ID, ColumnType.CONSTANT, ColumnType.IMAGE})  # no view sees pictures yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,7 @@ def make_training_set(dataset: Dataset, task: Task, plan: Plan) -> TrainingSet:
 
     Raises InvalidInput where the task does not fit the table, Impossible where nothing can be learned.
     """
-    typed = dataset.with_schema(dataset.schema.with_types(task.types))
+    typed = with_types(dataset, task.types)
     target, target_schema = typed[task.target], typed.schema[task.target]
     known = np.flatnonzero(~target.missing())
     if len(known) == 0:
@@ -106,6 +107,18 @@ def make_training_set(dataset: Dataset, task: Task, plan: Plan) -> TrainingSet:
         folds=make_folds(problem, truth, plan),
         n_dropped=dataset.n_rows - len(known),
     )
+
+
+def used_columns(schema: Schema, task: Task) -> tuple[str, ...]:
+    """The columns that `make_training_set` looks at, in their order: what else a dataset has need not be read.
+
+    Raises InvalidInput where the task names a column that is not there.
+    """
+    for name in (task.target, task.weight, *task.types):
+        if name is not None:
+            _ = schema[name]
+    used = {*_feature_names(schema.with_types(task.types), task), task.target, task.weight, *task.types}
+    return tuple(name for name in schema.names if name in used)
 
 
 def find_problem(target: Column, schema: ColumnSchema) -> str:

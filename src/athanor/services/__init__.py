@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from athanor.services.datasets import Datasets
 from athanor.services.deploy import Deploy
 from athanor.services.ingest import Ingest
 from athanor.services.keys import Keys
@@ -19,6 +20,7 @@ class Services:
 
     keys: Keys
     ingest: Ingest
+    datasets: Datasets
     train: Train
     runs: Runs
     register: Register

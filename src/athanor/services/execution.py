@@ -15,6 +15,7 @@ from athanor.core.ports import EVERYONE, Records, Transaction
 from athanor.core.run import Run
 from athanor.engine.schema import Schema
 from athanor.errors import Conflict
+from athanor.services.contents import Content, content_of
 
 Told = tuple[datetime, EventKind, Mapping[str, Any]]
 
@@ -139,13 +140,11 @@ class Execution:
         with self._records.look(EVERYONE) as transaction:
             return transaction.runs.get(job.subject_id)
 
-    def table_of(self, run: Run) -> tuple[list[str], Schema]:
-        """The run's dataset version: the blob keys of its Parquet files in order, and their schema."""
+    def table_of(self, run: Run) -> tuple[Content, Schema]:
+        """The run's dataset version: what to read of it, and its schema."""
         with self._records.look(EVERYONE) as transaction:
             version = transaction.versions.get(run.version_id)
-            where = {"dataset_id": run.dataset_id}
-            found = transaction.segments.find(where, sort="position", limit=version.n_segments).items
-            return [segment.blob for segment in found], version.schema
+            return content_of(transaction, version), version.schema
 
     def _stop(self, transaction: Transaction, held: Job) -> None:
         transaction.jobs.put(advance(held, JobState.STOPPED, now=self._now()))

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import filecmp
-import hashlib
+import json
 import logging
-import tempfile
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,49 +13,41 @@ from uuid import UUID
 
 from athanor.core.actor import Actor, Scope
 from athanor.core.audit import audited
-from athanor.core.dataset import DatasetVersion, Origin, Segment, StoredDataset, Upload
+from athanor.core.dataset import DatasetVersion, Origin, StoredDataset, Upload
 from athanor.core.ids import new_id
-from athanor.core.job import LANES, Job, JobKind
+from athanor.core.job import JobState
 from athanor.core.names import check_name, handle_for
-from athanor.core.ports import BlobStore, Records, Transaction
-from athanor.errors import Conflict, NotFound, TooLarge
+from athanor.core.ports import BlobStore, Page, Records, Transaction
+from athanor.errors import Conflict, NotFound
+from athanor.services.arrivals import Arrival, Arrivals, fingerprint
 from athanor.services.projects import default_project
+from athanor.services.versions import DatasetView, is_made_of, newest_view, profile_job, segments_of, version_numbered
 
 if TYPE_CHECKING:
-    from athanor.engine.readers import ReaderOptions, Table
+    from athanor.engine.readers import ReaderOptions
 
 log = logging.getLogger(__name__)
 
 UPLOAD_LASTS = timedelta(hours=1)
-# A file is in memory while it is read; more than two at a time wait, whoever sends them.
-_READING = threading.BoundedSemaphore(2)
 SERVER_PATH = "server_path"  # label of a dataset that was read from a path of this machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetView:
-    """A dataset and its newest version."""
+class ProfileView:
+    """The profile of a dataset's version, or how far the job is that makes it."""
 
     dataset: StoredDataset
     version: DatasetVersion
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Arrival:
-    """A file as read, its segment kept."""
-
-    table: Table
-    sha256: str
-    size_bytes: int
-    segment_id: UUID
-    blob: str
+    state: JobState
+    error: str | None = None
+    profile: Mapping[str, Any] | None = None
 
 
 class Ingest:
     """Takes files in, and shows what is there.
 
+    arrivals      how rows are taken in
     server_paths  folders of this machine below which a dataset may be named by its path
-    max_columns   a table with more is refused
     """
 
     def __init__(
@@ -67,17 +55,15 @@ class Ingest:
         records: Records,
         blobs: BlobStore,
         now: Callable[[], datetime],
-        scratch: Path,
+        arrivals: Arrivals,
         *,
         server_paths: Sequence[Path] = (),
-        max_columns: int = 50_000,
     ) -> None:
         self._records = records
         self._blobs = blobs
         self._now = now
-        self._scratch = scratch
+        self._arrivals = arrivals
         self._server_paths = tuple(server_paths)
-        self._max_columns = max_columns
 
     def receive(
         self,
@@ -90,12 +76,14 @@ class Ingest:
         origin: Origin | None = None,
         options: ReaderOptions | None = None,
         labels: Mapping[str, str] | None = None,
+        id_column: str | None = None,
     ) -> DatasetView:
         """The dataset that the file at `path` holds. The caller owns the file and removes it.
 
         name       None: made from the file's name
         upload_id  the leave under which the file came; the dataset takes this id, so that whoever was given the leave
                    can name the dataset beforehand
+        id_column  names the rows, each once: rows can then be deleted, and none comes twice
         """
         actor.need(Scope.DATA_WRITE)
         shown_name = check_name(name if name is not None else _stem(filename))
@@ -103,7 +91,14 @@ class Ingest:
             with self._records.look(actor.organization_id) as transaction:
                 self._check_open(transaction.uploads.get(upload_id))
         with (
-            self._arrived(path, filename, actor, options) as arrival,
+            self._arrivals.of_file(
+                path,
+                filename=filename,
+                options=options,
+                sha256=fingerprint(path, options),
+                actor=actor,
+                id_column=id_column,
+            ) as arrival,
             self._records.change(actor.organization_id) as transaction,
         ):
             return self._record(
@@ -114,17 +109,19 @@ class Ingest:
                 upload_id=upload_id,
                 origin=origin,
                 labels=labels or {},
+                id_column=id_column,
             )
 
     def from_server_path(self, actor: Actor, path: str) -> DatasetView:
         """The dataset in a file below one of the configured folders. The same bytes at the same path are read once."""
         actor.need(Scope.DATA_WRITE)
         found = self._below_a_root(path)
-        sha256 = _fingerprint(found, None)
+        sha256 = fingerprint(found, None)
         with self._records.look(actor.organization_id) as transaction:
             for segment in transaction.segments.find({"source_sha256": sha256}, descending=True).items:
-                view = _view(transaction, transaction.datasets.get(segment.dataset_id))
-                if view.dataset.labels.get(SERVER_PATH) == str(found):
+                view = newest_view(transaction, transaction.datasets.get(segment.dataset_id))
+                is_whole = is_made_of(segments_of(transaction, view.version), sha256)
+                if is_whole and view.dataset.labels.get(SERVER_PATH) == str(found):
                     return view
         return self.receive(found, filename=found.name, name=None, actor=actor, labels={SERVER_PATH: str(found)})
 
@@ -163,94 +160,58 @@ class Ingest:
                 newest[version.dataset_id] = version
         return tuple(DatasetView(dataset=dataset, version=newest[dataset.id]) for dataset in datasets)
 
-    def get(self, actor: Actor, dataset_id: UUID) -> DatasetView:
+    def find(
+        self, actor: Actor, *, search: str | None = None, limit: int | None = None, offset: int = 0
+    ) -> Page[DatasetView]:
+        """Datasets with `search` in their name, or all of them, newest first."""
         actor.need(Scope.DATA_READ)
         with self._records.look(actor.organization_id) as transaction:
-            return _view(transaction, transaction.datasets.get(dataset_id))
-
-    def profile(self, actor: Actor, dataset_id: UUID) -> Mapping[str, Any] | None:
-        """What is known of every column of the newest version; None while its job is still at work."""
-        import json
-
-        view = self.get(actor, dataset_id)
-        if view.version.profile_blob is None:
-            return None
-        with self._blobs.open(view.version.profile_blob) as file:
-            profile: Mapping[str, Any] = json.load(file)
-        return profile
-
-    @contextmanager
-    def _arrived(self, path: Path, filename: str, actor: Actor, options: ReaderOptions | None) -> Iterator[_Arrival]:
-        """The file, read, with its segment among the blobs; the blob goes again when the block raises.
-
-        Bytes that came before under the same options share the segment, provided that they are still read as the same
-        rows: a newer reader may know better.
-        """
-        from athanor.engine.frames import write_segment
-        from athanor.engine.readers import ReaderOptions, read
-
-        with _READING:
-            table = read(path, filename=filename, options=options or ReaderOptions())
-        if len(table.schema.columns) > self._max_columns:
-            raise TooLarge(
-                f"The file has {len(table.schema.columns)} columns; {self._max_columns} are allowed. "
-                "Send many numbers of one kind as one vector column of a Parquet file."
+            page = transaction.datasets.find(
+                search=None if search is None else (search, ("name",)), descending=True, limit=limit, offset=offset
             )
-        sha256 = _fingerprint(path, options)
-        with tempfile.TemporaryDirectory(prefix="segment-", dir=self._scratch) as scratch:
-            written = Path(scratch) / "segment.parquet"
-            write_segment(table, written)
-            segment_id = new_id()
-            shared = self._same_blob(written, sha256, actor)
-            blob = shared or f"segments/{segment_id}.parquet"
-            if shared is None:
-                with written.open("rb") as file:
-                    self._blobs.put(blob, file)
-        arrival = _Arrival(
-            table=table,
-            sha256=sha256,
-            size_bytes=path.stat().st_size,
-            segment_id=segment_id,
-            blob=blob,
-        )
-        with ExitStack() as undo:
-            if shared is None:
-                undo.callback(self._remove_unrecorded, arrival, actor)
-            yield arrival
-            undo.pop_all()
+            return Page([newest_view(transaction, dataset) for dataset in page.items], page.total)
 
-    def _remove_unrecorded(self, arrival: _Arrival, actor: Actor) -> None:
-        """Remove the blob, unless its record was kept although something was raised behind it."""
+    def get(self, actor: Actor, dataset_id: UUID, *, version: int | None = None) -> DatasetView:
+        """The dataset and the version of that number; None: the newest."""
+        actor.need(Scope.DATA_READ)
         with self._records.look(actor.organization_id) as transaction:
-            is_recorded = bool(transaction.segments.find({"id": arrival.segment_id}, limit=1).items)
-        if not is_recorded:
-            self._blobs.delete(arrival.blob)
+            dataset = transaction.datasets.get(dataset_id)
+            return DatasetView(dataset=dataset, version=version_numbered(transaction, dataset_id, version))
 
-    def _same_blob(self, written: Path, sha256: str, actor: Actor) -> str | None:
-        """The blob of another segment of the organization with the very same rows."""
+    def profile(self, actor: Actor, dataset_id: UUID, *, version: int | None = None) -> ProfileView:
+        """What is known of every column of a version (None: the newest).
+
+        A version that came of an append is profiled when it is first asked for.
+        """
+        actor.need(Scope.DATA_READ)
         with self._records.look(actor.organization_id) as transaction:
-            candidates = transaction.segments.find({"source_sha256": sha256}, descending=True, limit=1).items
-        for segment in candidates:
-            try:
-                if filecmp.cmp(written, self._blobs.local(segment.blob), shallow=False):
-                    return segment.blob
-            except (NotFound, FileNotFoundError):  # went while we looked
-                continue
-        return None
+            dataset = transaction.datasets.get(dataset_id)
+            found = version_numbered(transaction, dataset_id, version)
+            jobs = transaction.jobs.find({"subject_id": found.id}, descending=True, limit=1).items
+        if found.profile_blob is not None:
+            with self._blobs.open(found.profile_blob) as file:
+                return ProfileView(dataset=dataset, version=found, state=JobState.SUCCEEDED, profile=json.load(file))
+        if jobs:
+            return ProfileView(dataset=dataset, version=found, state=jobs[0].state, error=jobs[0].error)
+        job = profile_job(found, dataset.project_id, now=self._now())
+        with self._records.change(actor.organization_id) as transaction:
+            transaction.jobs.add(job)
+        return ProfileView(dataset=dataset, version=found, state=job.state)
 
     def _record(
         self,
         transaction: Transaction,
-        arrival: _Arrival,
+        arrival: Arrival,
         *,
         name: str,
         actor: Actor,
         upload_id: UUID | None,
         origin: Origin | None,
         labels: Mapping[str, str],
+        id_column: str | None,
     ) -> DatasetView:
-        """Dataset, segment, version, the job that profiles it, the used leave and the audit entry, together."""
-        now, table = self._now(), arrival.table
+        """Dataset, segments, version, the job that profiles it, the used leave and the audit entry, together."""
+        now = self._now()
         organization_id = actor.organization_id
         project = default_project(transaction, lock=True)
         if upload_id is not None:
@@ -268,51 +229,33 @@ class Ingest:
                     transaction.datasets.find({"project_id": project.id, "handle": handle}, limit=1).items
                 ),
             ),
-            format=table.format,
+            format=arrival.format,
             size_bytes=arrival.size_bytes,
             owner_id=actor.user_id,
             created_at=now,
             labels=labels,
             origin=origin,
-        )
-        segment = Segment(
-            id=arrival.segment_id,
-            organization_id=organization_id,
-            dataset_id=dataset.id,
-            position=0,
-            n_rows=table.frame.height,
-            blob=arrival.blob,
-            source_sha256=arrival.sha256,
-            created_at=now,
+            id_column=id_column,
         )
         version = DatasetVersion(
             id=new_id(),
             organization_id=organization_id,
             dataset_id=dataset.id,
             number=1,
-            n_segments=1,
-            n_rows=table.frame.height,
-            schema=table.schema,
-            warnings=table.warnings,
+            n_segments=len(arrival.kept),
+            n_rows=arrival.n_rows,
+            schema=arrival.schema,
+            warnings=arrival.warnings,
             created_at=now,
-        )
-        job = Job(
-            id=new_id(),
-            organization_id=organization_id,
-            project_id=project.id,
-            kind=JobKind.PROFILE,
-            lane=LANES[JobKind.PROFILE],
-            subject_id=version.id,
-            created_at=now,
-            updated_at=now,
+            n_rejected=arrival.n_rejected,
         )
         transaction.datasets.add(dataset)
-        transaction.segments.add(segment)
+        arrival.record(transaction, dataset.id, position=0, actor=actor, now=now)
         transaction.versions.add(version)
-        transaction.jobs.add(job)
+        transaction.jobs.add(profile_job(version, project.id, now=now))
         transaction.audit.add(audited(actor, "dataset.create", dataset.id, now=now, name=name))
         log.info("dataset created", extra={"dataset_id": str(dataset.id), "n_rows": version.n_rows})
-        return DatasetView(dataset=dataset, version=version)
+        return DatasetView(dataset=dataset, version=version, sample_profile=arrival.sample_profile)
 
     def _check_open(self, upload: Upload) -> None:
         if upload.dataset_id is not None:
@@ -333,23 +276,9 @@ class Ingest:
         raise NotFound(f"No dataset with the id {path[:200]!r}, and no file of that path that this server may read.")
 
 
-def _view(transaction: Transaction, dataset: StoredDataset) -> DatasetView:
-    newest = transaction.versions.find({"dataset_id": dataset.id}, sort="number", descending=True, limit=1).items
-    return DatasetView(dataset=dataset, version=newest[0])
-
-
 def _stem(filename: str) -> str:
     """`sales.2024.csv.gz` → `sales.2024`."""
     plain = filename.replace("\\", "/").rsplit("/", 1)[-1]
     plain = plain.removesuffix(".gz")
     stem = plain.rpartition(".")[0] or plain
     return stem.strip()[:200] or "dataset"
-
-
-def _fingerprint(path: Path, options: ReaderOptions | None) -> str:
-    """SHA-256 of the file's bytes, and of the reader options where they are not the usual ones."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-    if options is not None:
-        digest.update(repr(options).encode())
-    return digest.hexdigest()

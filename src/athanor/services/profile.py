@@ -11,24 +11,24 @@ from uuid import UUID
 from athanor.core.dataset import DatasetVersion
 from athanor.core.ids import new_id
 from athanor.core.ports import EVERYONE, BlobStore, Records
+from athanor.errors import Conflict
+from athanor.services.contents import content_of
 
 SEED = 0  # a profile of all rows leaves nothing to chance
 
 
 def make_profile(records: Records, blobs: BlobStore, version_id: UUID) -> DatasetVersion:
     """The version with its profile among the blobs. Nothing happens where it has one: a job may be taken twice."""
-    from athanor.engine.frames import read_segments, to_frame
     from athanor.engine.profile import profile
+    from athanor.engine.segments import scan_segments
 
     with records.look(EVERYONE) as transaction:
         version = transaction.versions.get(version_id)
-        segments = transaction.segments.find(
-            {"dataset_id": version.dataset_id}, sort="position", limit=version.n_segments
-        ).items
+        content = content_of(transaction, version)
     if version.profile_blob is not None:
         return version
-    rows = read_segments([blobs.local(segment.blob) for segment in segments], version.schema)
-    made = profile(to_frame(rows), version.schema, sample_rows=None, seed=SEED)
+    paths, deleted = content.files(blobs)
+    made = profile(scan_segments(paths, version.schema, without=deleted), version.schema, seed=SEED)
     key = f"profiles/{version_id}-{new_id()}.json"
     with ExitStack() as undo:
         undo.callback(blobs.delete, key)
@@ -37,6 +37,8 @@ def make_profile(records: Records, blobs: BlobStore, version_id: UUID) -> Datase
             present = transaction.versions.get(version_id, lock=True)
             if present.profile_blob is not None:  # another attempt was faster
                 return present
+            if (present.n_segments, present.n_rows) != (version.n_segments, version.n_rows):
+                raise Conflict("The dataset changed while it was profiled. Profile it again.")
             profiled = replace(present, profile_blob=key)
             transaction.versions.put(profiled)
         undo.pop_all()

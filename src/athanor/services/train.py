@@ -10,7 +10,7 @@ from uuid import UUID
 
 from athanor.core.actor import Actor, Scope
 from athanor.core.audit import audited
-from athanor.core.dataset import DatasetVersion, Origin
+from athanor.core.dataset import Origin
 from athanor.core.ids import new_id
 from athanor.core.job import LANES, Job, JobKind
 from athanor.core.names import check_name
@@ -25,6 +25,7 @@ from athanor.engine.task import Task
 from athanor.errors import Impossible, InvalidInput
 from athanor.services.projects import default_project
 from athanor.services.runs import RunView
+from athanor.services.versions import newest_version
 
 log = logging.getLogger(__name__)
 
@@ -72,10 +73,8 @@ class Train:
         check_plan(plan)
         now = self._now()
         with self._records.change(actor.organization_id) as transaction:
-            dataset = transaction.datasets.get(dataset_id)
-            version: DatasetVersion = transaction.versions.find(
-                {"dataset_id": dataset.id}, sort="number", descending=True, limit=1
-            ).items[0]
+            dataset = transaction.datasets.get(dataset_id, lock=True)  # its newest version stands still from here on
+            version = newest_version(transaction, dataset.id)
             resolved = resolve(task, version.schema)
             if version.n_rows < 2:
                 raise Impossible(f"The dataset has {version.n_rows} rows; nothing can be learned from fewer than 2.")

@@ -42,11 +42,17 @@ def train(given: Assignment, place: Workplace) -> None:
     cores = min(run.plan.cores or place.cores_per_job, memory.cores())
     pool = LocalPool(cores, memory_limit=given.memory_limit)  # before anything below starts a thread
     try:
-        from athanor.engine.frames import read_segments
+        from athanor.engine.events import Warned
+        from athanor.engine.training_table import read_for
 
-        segments, schema = place.execution.table_of(run)
-        dataset = read_segments([place.blobs.local(key) for key in segments], schema)
+        content, schema = place.execution.table_of(run)
+        paths, deleted = content.files(place.blobs)
+        dataset, shortened = read_for(
+            run.task, paths, schema, memory_limit=given.memory_limit, seed=run.plan.seed, without=deleted
+        )
         teller = Teller(place.execution, given.job, place.now)
+        if shortened is not None:
+            teller(Warned(message=shortened))
         checkpoints = FolderCheckpoints(place.run_folder(run.id))
         try:
             learn(

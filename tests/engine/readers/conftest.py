@@ -21,3 +21,9 @@ def read_bytes(tmp_path: Path) -> Callable[..., Table]:
         return read(path, filename="table.csv", options=ReaderOptions(**options), schema=schema)  # type: ignore[arg-type]
 
     return reading
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of text so small that a file of a few lines has several."""
+    monkeypatch.setattr("athanor.engine.readers.csv._BLOCK", 16)

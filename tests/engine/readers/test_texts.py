@@ -1,182 +1,131 @@
-"""Columns judged by all of their cells, by the same grammar as single cells."""
+"""What is read of many cells at once is what is read of each."""
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from athanor.engine import cells
-from athanor.engine.readers.texts import store, store_as
+from athanor.engine.readers import texts
+from athanor.engine.readers.texts import LONG_INTEGERS, VAGUE, WORDS, check, fitting, spelled, usual
 from athanor.engine.schema import Storage
-from athanor.errors import InvalidInput
+from athanor.engine.spellings import SPELLINGS
 
-SCALAR = {
-    Storage.STRING: cells.word,
-    Storage.FLOAT: cells.number,
-    Storage.INTEGER: cells.number,
-    Storage.BOOLEAN: cells.truth,
-    Storage.DATETIME: cells.microseconds,
-}
-
-
-def stored(*texts):
-    found = store(pl.Series("x", texts, dtype=pl.String))
-    return found.storage.value, found.values.to_list()
+USUAL = [Storage.BOOLEAN, Storage.INTEGER, Storage.FLOAT, Storage.DATETIME]
+READINGS = [
+    WORDS,
+    VAGUE,
+    LONG_INTEGERS,
+    *(usual(storage, is_lenient=is_lenient) for storage in USUAL for is_lenient in (False, True)),
+    *(spelled(name, is_lenient=is_lenient) for name in SPELLINGS for is_lenient in (False, True)),
+]
 
 
-@pytest.mark.parametrize(
-    ("texts", "storage", "values"),
-    [
-        (("1", "2", " -3 "), "integer", [1, 2, -3]),
-        (("1", "2.0"), "float", [1.0, 2.0]),
-        (("1e3", ".5", "5.", "+7"), "float", [1000.0, 0.5, 5.0, 7.0]),
-        (("1", "x"), "string", ["1", "x"]),
-        (("1_000", "2"), "string", ["1_000", "2"]),
-        (("0x10", "2"), "string", ["0x10", "2"]),
-        (("01234", "99999"), "string", ["01234", "99999"]),
-        (("0", "-0", "0.5"), "float", [0.0, 0.0, 0.5]),
-        (("9007199254740992",), "integer", [2**53]),
-        (("9007199254740993",), "string", ["9007199254740993"]),
-        (("123456789012345678901234567890", "1"), "string", ["123456789012345678901234567890", "1"]),
-        (("123456789012345678", "1.5"), "float", [123456789012345678.0, 1.5]),
-        (("True", "FALSE", "NA"), "boolean", [True, False, None]),
-        (("true", "1"), "string", ["true", "1"]),
-        (("1", "0"), "integer", [1, 0]),
-        (("yes", "no"), "string", ["yes", "no"]),
-        (("nan", "NaN", "2"), "integer", [None, None, 2]),
-        (("inf", "-Infinity", "1e999", "2"), "integer", [None, None, None, 2]),
-        (("None", "-", ".", "3"), "integer", [None, None, None, 3]),
-        (("None", "Attic", "NA", "?", " ", ""), "string", ["None", "Attic", None, None, None, None]),
-        (("None", "None"), "string", ["None", "None"]),
-        (("NA", "", None), "string", [None, None, None]),
-        (("2023-02-30", "2024-01-01"), "string", ["2023-02-30", "2024-01-01"]),
-        (("20240101", "20240102"), "integer", [20240101, 20240102]),
-        ((" a b ", "c"), "string", ["a b", "c"]),
-    ],
-)
-def test_a_column_gets_the_narrowest_storage_that_all_its_cells_fit(texts, storage, values):
-    assert stored(*texts) == (storage, values)
+def read(reading, given_texts):
+    """A column read quickly, and the cells that are left then one by one."""
+    text = pl.Series("x", given_texts, dtype=pl.String)
+    first = next((cell for cell in given_texts if cell), "")
+    quick = text.to_frame().lazy().select(reading.quickly(pl.col("x"), first).alias("x")).collect()["x"]
+    return check(text, quick, reading)
 
 
-def test_one_word_at_the_very_end_decides_too():
-    assert stored(*["1"] * 5000, "x")[0] == "string"
-    assert stored(*["2024-01-01"] * 5000, "x")[0] == "string"
-    assert stored(*["true"] * 5000, "x")[0] == "string"
-    assert stored(*["NA"] * 5000, "1")[0] == "integer"
-
-
-@pytest.mark.parametrize(
-    ("text", "iso"),
-    [
-        ("2024-03-01", "2024-03-01T00:00:00"),
-        ("2024/03/01", "2024-03-01T00:00:00"),
-        ("2024-03-01 12:30", "2024-03-01T12:30:00"),
-        ("2024-03-01T12:30:59", "2024-03-01T12:30:59"),
-        ("2024-03-01T12:30:59Z", "2024-03-01T12:30:59"),
-        ("2024-03-01T12:30:59.5", "2024-03-01T12:30:59.500000"),
-        ("2024-03-01T12:30:59.123456789+02:00", "2024-03-01T10:30:59.123456"),
-        ("2024-03-01 12:30-0530", "2024-03-01T18:00:00"),
-        ("2024-03-01 12:30:00 +01", "2024-03-01T11:30:00"),
-        ("1969-12-31 23:59:59.999999", "1969-12-31T23:59:59.999999"),
-        ("0001-01-01", "0001-01-01T00:00:00"),
-    ],
-)
-def test_times_of_the_iso_forms_are_read_in_utc(text, iso):
-    storage, (moment,) = stored(text)
-    assert storage == "datetime"
-    assert moment.isoformat() == iso
-    assert cells.microseconds(text) == np.datetime64(iso, "us").astype(np.int64)
-
-
-@pytest.mark.parametrize(
-    "text", ["2024-13-01", "2024-01-32", "0000-01-01", "2024-01-01 24:00", "2024-01-01 10:60", "2024-01-01 10:00:60"]
-)
-def test_times_that_no_calendar_has_are_words(text):
-    assert stored(text)[0] == "string"
-    with pytest.raises(ValueError, match=r"must be in|out of range|0000-01-01"):
-        cells.microseconds(text)
+def plain(values):
+    return (values.cast(pl.Int64) if values.dtype == pl.Datetime else values).to_list()
 
 
 digits = st.sampled_from(
-    ["0", "7", "12", "007", "9007199254740993", "1" * 30, "5.", ".5", "1.25", "1e5", "1e999", "-3"]
-)
+    ["0", "7", "12", "007", "-01", "+7", "9007199254740992", "9007199254740993", "1" * 30, "5.", ".5", "1.25", "1e5",
+     "1e999", "-3", "1,5", "1,234", "1.234,5", "1,234.5", "1 234", "1'234", "12%", "1,5 %", "$5", "5 €", "-€ 1.000",
+     "1709251200", "1709251200000", "20240301", "0,5", "1.234.567"]
+)  # fmt: skip
 odd = st.sampled_from(
-    [
-        "",
-        " ",
-        "NA",
-        "?",
-        "None",
-        "nan",
-        "-nan",
-        "inf",
-        "-INF",
-        "Infinity",
-        "true",
-        "FALSE",
-        "TRUE",
-        "1_0",
-        "+",
-        "-",
-        ".",
-    ]
+    ["", " ", "NA", "?", "None", "nan", "-nan", "inf", "-INF", "Infinity", "true", "FALSE", "TRUE", "tRuE", "1_0", "+",
+     "-", ".", ",", "%", "$"]
+)  # fmt: skip
+days = st.builds(
+    "{}{}{}{}{}".format,
+    st.sampled_from(["0000", "0001", "1969", "2024", "9999", "24", "69", "1", "01", "13", "31", "Mar", "sept"]),
+    st.sampled_from(["-", "/", ".", " ", ""]),
+    st.sampled_from(["00", "01", "2", "02", "12", "13", "31", "FEB", "March", "Mar."]),
+    st.sampled_from(["-", "/", ".", " ", ", ", ""]),
+    st.sampled_from(["00", "1", "01", "29", "30", "31", "32", "2024", "2023", "24"]),
 )
-moments = st.builds(
-    "{:04}-{:02}-{:02}{}".format,
-    st.sampled_from([0, 1, 1969, 2000, 2024, 9999]),
-    st.integers(0, 13),
-    st.integers(0, 32),
-    st.sampled_from(
-        ["", " 10:30", "T23:59:59", "T24:00", " 10:00:60", "T01:02:03.5Z", "T01:02:03+14:00", " 1:2", "T10:30-01"]
-    ),
-)
-texts = st.one_of(
+clocks = st.sampled_from(
+    ["", "", " 10:30", "T23:59:59", "T24:00", " 10:00:60", "T01:02:03.5Z", "T01:02:03+14:00", " 1:2", "T10:30-01",
+     " 9:05 PM", " 12:00 am", " 13:00 pm", ", 10:30", " 01:02:03,25 +0530", " 10:30 GMT", " 1:02:03.123456789"]
+)  # fmt: skip
+texts_of_all_kinds = st.one_of(
     digits,
     odd,
-    moments,
+    st.builds("{}{}".format, days, clocks),
+    st.builds(" {}\u00a0".format, digits),
     st.text(max_size=4),
     st.integers().map(str),
     st.floats().map(repr),
-    st.text("0123456789.eE+- ", max_size=8),
+    st.text("0123456789.,eE+- '%$", max_size=8),
 )
 
 
-def assert_same_cells(values, storage, given_texts):
-    """Each cell is what the grammar of single cells makes of it."""
-    shown = values.cast(pl.Int64) if storage is Storage.DATETIME else values
-    for text, value in zip(given_texts, shown.to_list(), strict=True):
-        expected = None if text is None else SCALAR[storage](text)
-        if expected is None or (isinstance(expected, float) and math.isnan(expected)):
-            assert value is None, text
-        else:
-            assert value == expected, text
+@settings(max_examples=400, deadline=None)
+@given(st.lists(texts_of_all_kinds | st.none(), min_size=1, max_size=6), st.sampled_from(READINGS))
+@example(["2024-03-01", "+024-03-01", "2024- 3- 1"], usual(Storage.DATETIME))
+@example(["2024-03-01 10:00:00", "2024-03-01 10:00:60"], usual(Storage.DATETIME))
+@example(["1.5", " 01", "01 "], usual(Storage.FLOAT))
+@example(["inf", "1e999", "2"], usual(Storage.INTEGER))
+def test_many_cells_are_read_as_single_cells_are(given_texts, reading):
+    found = read(reading, given_texts)
+    refused = [place for place, text in enumerate(given_texts) if text is not None and not reading.fits(text)]
+    assert list(found.odd) == refused[:5]
+    assert found.n_odd == len(refused)
+    if refused:
+        return
+    for text, value in zip(given_texts, plain(found.values), strict=True):
+        expected = None if text is None else reading.value(text)
+        assert value == expected, text
+    assert found.values.dtype == reading.dtype
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(texts | st.none(), min_size=1, max_size=5))
-@example(["true", "1"])
-def test_a_column_reads_each_cell_as_the_grammar_of_single_cells_does(given_texts):
-    found = store(pl.Series("x", given_texts, dtype=pl.String))
-    assert_same_cells(found.values, found.storage, given_texts)
+@given(texts_of_all_kinds, st.sampled_from(READINGS))
+def test_a_file_and_a_row_read_a_cell_alike(text, reading):
+    """What a reading of files gives for a cell is what `cells` gives for one that comes in a row."""
+    if not reading.fits(text):
+        return
+    value = reading.value(text)
+    single = {
+        Storage.STRING: lambda: cells.word(text),
+        Storage.BOOLEAN: lambda: cells.truth(text),
+        Storage.INTEGER: lambda: cells.number(text, reading.spelling),
+        Storage.FLOAT: lambda: cells.number(text, reading.spelling),
+        Storage.DATETIME: lambda: cells.microseconds(text, reading.spelling),
+    }[reading.storage]()
+    assert value == (None if isinstance(single, float) and math.isnan(single) else single)
 
 
-@settings(max_examples=300, deadline=None)
-@given(
-    st.lists(texts | st.none(), min_size=1, max_size=3),
-    st.sampled_from([storage for storage in Storage if storage not in {Storage.DENSE, Storage.SPARSE}]),
-)
-def test_a_column_of_a_given_storage_takes_and_refuses_what_single_cells_do(given_texts, storage):
-    column = pl.Series("x", given_texts, dtype=pl.String)
-    try:
-        for text in given_texts:
-            SCALAR[storage](text or "")
-    except ValueError:
-        with pytest.raises(InvalidInput, match="Column 'x' has"):
-            store_as(column, storage)
-    else:
-        assert_same_cells(store_as(column, storage).values, storage, given_texts)
+@settings(max_examples=150, deadline=None)
+@given(st.lists(texts_of_all_kinds, min_size=1, max_size=6), st.sampled_from(READINGS))
+def test_cells_that_fit_are_found(given_texts, reading):
+    trimmed = [text.strip(cells.BLANKS) for text in given_texts]
+    assert fitting(pl.Series(trimmed, dtype=pl.String), reading).to_list() == [reading.fits(cell) for cell in trimmed]
+
+
+@pytest.mark.parametrize("n_rows", [10, 5000])
+def test_cells_in_other_forms_are_read_however_many_they_are(n_rows):
+    given_texts = ["2024-03-01", *(f" 2024-03-01T12:{i % 60:02}:{i % 59:02}.5+01:00" for i in range(n_rows))]
+    found = read(usual(Storage.DATETIME), given_texts)
+    assert found.odd == ()
+    assert plain(found.values) == [cells.microseconds(text) for text in given_texts]
+
+
+def test_a_refusing_cell_behind_many_others_is_found(monkeypatch):
+    monkeypatch.setattr(texts, "_AT_ONCE", 2)
+    found = read(usual(Storage.INTEGER), ["1", "NA", "?", "nan", "-", "x", "None", "y"])
+    assert found.odd == (5,)
+
+
+def test_infinite_numbers_are_counted():
+    assert read(usual(Storage.FLOAT), ["inf", "1.5", "inf", "-Infinity", "NA"]).n_infinite == 3

@@ -36,14 +36,15 @@ class Dialect(Protocol):
         """The vendor's answer to any of our errors; complete by test. AthanorError itself is a fault of ours."""
         ...
 
-    def is_upload(self, method: str, path: str) -> bool:
-        """Whether a body there is a file, and so may have the size of one."""
+    def is_upload(self, method: str, path: str, content_type: str) -> bool:
+        """Whether a body there, of that kind, is a file, and so may have the size of one."""
         ...
 
 
 DIALECTS: Registry[Dialect] = Registry(
     "dialect",
     {
+        "native": "athanor.api.dialects.native:NATIVE",
         "workbench": "athanor.api.dialects.workbench:WORKBENCH",
     },
 )

@@ -74,7 +74,7 @@ NOUNS: tuple[Noun[Any], ...] = (
         "segment",
         unique=(("dataset_id", "position"),),
         parents={"dataset_id": "datasets"},
-        indexes=(("organization_id", "source_sha256"), ("blob",)),
+        indexes=(("organization_id", "source_sha256"), ("blob",), ("ids_blob",), ("rejects_blob",)),
     ),
     Noun(
         "versions",
@@ -89,7 +89,7 @@ NOUNS: tuple[Noun[Any], ...] = (
         Run,
         "run",
         parents={"project_id": "projects"},
-        indexes=(*_OF_ORGANIZATION, ("dataset_id",), ("job_id",)),
+        indexes=(*_OF_ORGANIZATION, ("dataset_id",), ("version_id",), ("job_id",)),
     ),
     Noun(
         "jobs",

@@ -13,7 +13,7 @@ from athanor.engine.features.meaning import Meaning, meaning_of
 from athanor.engine.features.numbers import CountedNumber, Number, looks_like_ids
 from athanor.engine.features.texts import TextStatistics
 from athanor.engine.features.times import TimeParts
-from athanor.engine.features.vectors import Block
+from athanor.engine.features.vectors import MOST_COMPONENTS, Block, FrequentBlock
 from athanor.engine.features.vocabulary import Vocabulary
 from athanor.engine.schema import ColumnSchema
 
@@ -40,7 +40,8 @@ def _choose(column: Column, schema: ColumnSchema) -> list[Encoder]:
         case Meaning.TEXT:
             return [TextStatistics.of(column)]
         case Meaning.VECTOR:
-            return [Block.of(column)]
+            block = Block.of(column)
+            return [FrequentBlock.of(column) if block.is_sparse and block.dim > MOST_COMPONENTS else block]
         case Meaning.NOTHING:
             return []
 

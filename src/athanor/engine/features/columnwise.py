@@ -17,7 +17,7 @@ from athanor.engine.features.numbers import CountedNumber, Number
 from athanor.engine.features.scaling import Scaled
 from athanor.engine.features.texts import HashedWords, TextStatistics
 from athanor.engine.features.times import TimeParts
-from athanor.engine.features.vectors import Block, ScaledBlock
+from athanor.engine.features.vectors import Block, FrequentBlock, ScaledBlock
 from athanor.engine.schema import ColumnSchema
 from athanor.errors import Impossible
 
@@ -33,6 +33,7 @@ _KINDS: Mapping[str, Callable[[Facts], Encoder]] = {
     "text_statistics": TextStatistics.from_facts,
     "hashed_words": HashedWords.from_facts,
     "vectors": Block.from_facts,
+    "frequent_vectors": FrequentBlock.from_facts,
     "scaled_vectors": ScaledBlock.from_facts,
 }
 _WORD_OF: Mapping[type, str] = {
@@ -44,6 +45,7 @@ _WORD_OF: Mapping[type, str] = {
     TextStatistics: "text_statistics",
     HashedWords: "hashed_words",
     Block: "vectors",
+    FrequentBlock: "frequent_vectors",
     ScaledBlock: "scaled_vectors",
 }
 
@@ -95,6 +97,9 @@ class Columnwise:
         """(n_rows, n_features) float32, C-ordered or CSR."""
         if self.is_sparse:
             return self._sparse(dataset)
+        if len(self.encoders) == 1:
+            [(name, encoder)] = self.encoders
+            return np.ascontiguousarray(encoder.encode(dataset[name]), np.float32)
         matrix = np.empty((dataset.n_rows, self.n_features), np.float32)
         start = 0
         for name, encoder in self.encoders:
@@ -106,6 +111,8 @@ class Columnwise:
         from scipy import sparse
 
         blocks = [sparse.csr_matrix(encoder.encode(dataset[name])) for name, encoder in self.encoders]
+        if len(blocks) == 1:
+            return blocks[0].astype(np.float32, copy=False)
         return sparse.hstack(blocks, format="csr", dtype=np.float32)
 
     def save(self, folder: Path) -> None:

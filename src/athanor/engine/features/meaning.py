@@ -14,12 +14,12 @@ class Meaning(Enum):
     TIME = auto()
     TEXT = auto()
     VECTOR = auto()
-    NOTHING = auto()  # ids and constants say nothing about other rows
+    NOTHING = auto()  # ids and constants say nothing about other rows; pictures are not looked at
 
 
 def meaning_of(column: Column, schema: ColumnSchema) -> Meaning:
     """The semantic type decides, as far as the stored cells can follow it."""
-    if schema.type in {ColumnType.ID, ColumnType.CONSTANT}:
+    if schema.type in {ColumnType.ID, ColumnType.CONSTANT, ColumnType.IMAGE}:
         return Meaning.NOTHING
     match column:
         case Vectors():

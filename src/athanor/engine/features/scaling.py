@@ -15,6 +15,7 @@ from athanor.engine.dataset import Column
 from athanor.engine.features.encoder import Dense, Encoder, Facts
 
 MOST_ROWS = 100_000  # quantiles of more rows cost time and move nothing
+_ROWS = 16_384  # scaled at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,19 @@ class Scaled(Dense):
 
     def encode(self, column: Column) -> NDArray[np.float32]:
         raw = self.inner.encode(column)
+        block = np.empty((len(raw), self.width), np.float32)
+        for start in range(0, len(raw), _ROWS):  # so that what stands in double precision is small
+            self._scale(raw[start : start + _ROWS], block[start : start + _ROWS])
+        return block
+
+    def _scale(self, raw: NDArray[np.float32], block: NDArray[np.float32]) -> None:
         missing = np.isnan(raw)
         # In double precision: the difference of two large numbers that float32 can hold may be one that it cannot.
         value = (np.where(missing, self.median, raw).astype(np.float64) - self.median) * self.factor
         np.clip(value, -1e100, 1e100, out=value)
         value /= np.sqrt(1.0 + np.square(value / 3.0))
-        block = np.empty((len(raw), self.width), np.float32)
         block[:, : self.inner.width] = value
         block[:, self.inner.width :] = missing[:, self.flagged]
-        return block
 
     def facts(self) -> dict[str, Any]:
         return {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import codecs
-from collections.abc import Iterator, Mapping
+import io
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 LARGEST_INFLATED = 16 * 1024**3  # bytes that a compressed file may grow to
+REJECTS_KEPT, REJECT_LENGTH = 10_000, 10_000  # rows that could not be read, characters of each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ class ReaderOptions:
             raise InvalidInput(f"`dim` must be at least 1, got {self.dim}.", field="dim")
         if self.encoding is not None:
             try:
-                codecs.lookup(self.encoding)
+                io.TextIOWrapper(io.BytesIO(), self.encoding)
             except (LookupError, ValueError) as error:
                 raise InvalidInput(f"No encoding named {self.encoding!r}.", field="encoding") from error
 
@@ -69,7 +70,7 @@ class Reject:
 
     line: int  # from 1, in the plain file; of a format without lines the row
     reason: str
-    text: str  # as it stands in the file, at most 10,000 characters of it
+    text: str  # as it stands in the file, at most REJECT_LENGTH characters of it
 
 
 @dataclass(slots=True)
@@ -78,8 +79,20 @@ class Notes:
 
     warnings: list[str] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
-    n_rejected: int = 0  # `rejects` keeps the first 10,000
+    n_rejected: int = 0  # `rejects` keeps the first REJECTS_KEPT
     dims: dict[str, int] = field(default_factory=dict)  # components of sparse vector columns, known at the end
+    layout: str = ""  # how rows are taken apart, for messages: "delimiter ',', quote '\"'"
+
+    @property
+    def n_room(self) -> int:
+        """How many rejected rows are still kept."""
+        return REJECTS_KEPT - len(self.rejects)
+
+    def reject(self, line: int, reason: str, text: str) -> None:
+        """Set a row aside that cannot be read."""
+        self.n_rejected += 1
+        if self.n_room > 0:
+            self.rejects.append(Reject(line=line, reason=reason, text=text[:REJECT_LENGTH]))
 
 
 class Opened(Protocol):

@@ -153,6 +153,7 @@ class DatasetBody(Body):
     format: str
     created_at: str
     warnings: list[str]
+    rejected: int = Field(description="Rows of the file that could not be read.")
 
 
 class DatasetList(Body):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from athanor.api.auth import NEEDS
 from athanor.api.dialects import Now
 from athanor.api.dialects.workbench import answers, auth, datasets, jobs, registry
 from athanor.api.dialects.workbench.errors import shape_errors
 from athanor.api.json_response import SafeJSONResponse
+from athanor.api.openapi import tell_errors
 from athanor.api.uploads import Spool
 from athanor.services import Services
 
@@ -47,40 +45,9 @@ def workbench_app(services: Services, *, spool: Spool, now: Now) -> FastAPI:
     for part in (jobs, datasets, registry, auth):
         app.include_router(part.ROUTER, prefix=API)
     shape_errors(app)
-    made = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        """The schema with the errors as they are: FastAPI supposes 422 and a shape of its own."""
-        if app.openapi_schema is None:
-            _tell_errors(made())
-        return made()
-
-    app.openapi = openapi  # type: ignore[method-assign]
+    tell_errors(app, _ERRORS, answers.ErrorBody)
     return app
 
 
 def _operation_id(route: APIRoute) -> str:
     return route.name
-
-
-def _tell_errors(schema: dict[str, Any]) -> None:
-    components = schema.setdefault("components", {})
-    schemas = components["schemas"]
-    for unused in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(unused, None)
-    told = answers.ErrorBody.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas.update(told.pop("$defs"))
-    schemas["ErrorBody"] = told
-    components["securitySchemes"] = {
-        "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-        "bearer": {"type": "http", "scheme": "bearer"},
-    }
-    schema["security"] = [{"key": []}, {"bearer": []}]
-    content = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}}
-    for operations in schema["paths"].values():
-        for operation in operations.values():
-            responses = operation["responses"]
-            responses.pop("422", None)
-            for status, description in _ERRORS.items():
-                responses.setdefault(status, {"description": description, "content": content})
-            operation.setdefault(NEEDS, [])

@@ -9,11 +9,12 @@ from starlette.concurrency import run_in_threadpool
 
 from athanor.api.auth import GuardedRoute, TheActor, TheServices
 from athanor.api.dialects.workbench import answers, bodies, words
+from athanor.api.reading_fields import READING, reading_options
 from athanor.api.uploads import Spool, shown_filename
 from athanor.core.actor import Scope
 from athanor.core.dataset import Origin
 from athanor.errors import NotFound, NotSupported
-from athanor.services.ingest import DatasetView
+from athanor.services.versions import DatasetView
 
 ROUTER = APIRouter(route_class=GuardedRoute, tags=["Datasets"])
 DatasetId = Annotated[str, Path(description="ds_ and 32 hexadecimal digits")]
@@ -25,7 +26,11 @@ _FORM = {
             "schema": {
                 "type": "object",
                 "required": ["file"],
-                "properties": {"file": _FILE, "name": {"type": "string", "maxLength": bodies.MAX_NAME}},
+                "properties": {
+                    "file": _FILE,
+                    "name": {"type": "string", "maxLength": bodies.MAX_NAME},
+                    **{name: {"type": "string"} for name in READING},
+                },
             }
         }
     },
@@ -46,7 +51,7 @@ def list_datasets(actor: TheActor, services: TheServices) -> dict[str, Any]:
     "/automl/datasets",
     status_code=201,
     response_model=answers.DatasetBody,
-    summary="Upload a CSV or Parquet file as a multipart form",
+    summary="Upload a file as a multipart form; its other fields may say how to read it",
     openapi_extra={**words.needs(Scope.DATA_WRITE), "requestBody": _FORM},
 )
 async def upload_dataset(request: Request, actor: TheActor, services: TheServices) -> dict[str, Any]:
@@ -59,6 +64,7 @@ async def upload_dataset(request: Request, actor: TheActor, services: TheService
             name=received.fields.get("name"),
             actor=actor,
             origin=Origin(dialect="workbench", body={"filename": received.filename}),
+            options=reading_options(received.fields),
         )
     return spelled(view)
 
@@ -89,6 +95,9 @@ def open_upload(body: bodies.OpenUpload, request: Request, actor: TheActor, serv
     openapi_extra={
         **words.needs(Scope.DATA_WRITE),
         "requestBody": {"required": True, "content": {"application/octet-stream": {"schema": _FILE}}},
+        "parameters": [
+            {"name": name, "in": "query", "required": False, "schema": {"type": "string"}} for name in READING
+        ],
     },
 )
 async def put_upload(
@@ -109,6 +118,7 @@ async def put_upload(
             actor=actor,
             upload_id=leave.id,
             origin=Origin(dialect="workbench", body={"filename": received.filename}),
+            options=reading_options(request.query_params),
         )
     return spelled(view)
 
@@ -180,4 +190,5 @@ def spelled(view: DatasetView) -> dict[str, Any]:
         "format": view.dataset.format,
         "createdAt": words.time_text(view.dataset.created_at),
         "warnings": list(view.version.warnings),
+        "rejected": view.version.n_rejected,
     }

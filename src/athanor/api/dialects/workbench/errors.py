@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from athanor.api.dialects import FAULT
 from athanor.api.dialects.workbench import words
 from athanor.api.json_response import SafeJSONResponse
 from athanor.api.request_ids import request_id
+from athanor.api.validation import as_error, misfits, routing_error
 from athanor.core.actor import Scope
 from athanor.errors import (
     AthanorError,
@@ -99,73 +99,18 @@ def _own(request: Request, error: Exception) -> Response:
 
 
 def _invalid(request: Request, error: Exception) -> Response:
-    """What pydantic found, as one sentence and field by field."""
+    """What pydantic found: the first as the message, all of it field by field."""
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    all_found = sorted(error.errors(), key=lambda found: -len(found["loc"]))[:20]  # of a union's branches, the nearest
-    details = [{"field": _field(found["loc"]), "message": _sentence(found)} for found in all_found]
-    if all_found[0]["type"] == "missing" and all_found[0]["loc"] == ("body",):
-        return respond(InvalidInput(_no_body(request)))
-    first = details[0]
-    told = InvalidInput(f"`{first['field']}`: {first['message']}" if first["field"] else first["message"])
-    return respond(told, details)
-
-
-def _field(loc: Sequence[str | int]) -> str:
-    """`body.advanced.excludeModels.0` without where it stood; branches of a union are left out."""
-    parts = [str(part) for part in loc[1:] if isinstance(part, int) or _is_field(part)]
-    return ".".join(parts)[:200]
-
-
-def _is_field(part: str) -> bool:
-    """Fields begin in lower case; a branch is the name of a class or of a type."""
-    return part.isidentifier() and part[:1].islower() and part not in {"str", "dict", "list"}
-
-
-def _sentence(found: Mapping[str, Any]) -> str:
-    if found["type"] == "json_invalid":
-        return f"The body is not JSON: {found.get('ctx', {}).get('error', 'it cannot be read')}."
-    if found["type"] == "missing":
-        return "It is required and did not come."
-    said = str(found["msg"])[:300]
-    if found["type"] == "value_error":  # one of ours, a whole sentence
-        return said.removeprefix("Value error, ") + "."
-    return f"{said}; {_in_json(found.get('input'))} came."
-
-
-def _in_json(value: object) -> str:
-    """What came, in the words of JSON. Of texts and numbers the beginning, of the rest only what it is."""
-    if isinstance(value, str):
-        return f"the text {json.dumps(value[:60], ensure_ascii=False)}{'…' if len(value) > 60 else ''}"
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    if isinstance(value, Mapping):
-        return "an object"
-    plain = json.dumps(value, default=str)[:40]
-    return plain if value is None or isinstance(value, bool) else f"the number {plain}"
-
-
-def _no_body(request: Request) -> str:
-    """What a route wants that got nothing."""
-    field = getattr(request.scope.get("route"), "body_field", None)
-    asked = getattr(getattr(field, "field_info", None), "annotation", None)
-    fields = getattr(asked, "model_fields", {})
-    needed = [f"`{about.alias or name}`" for name, about in fields.items() if about.is_required()]
-    wanted = f" with {', '.join(needed)}" if needed else ""
-    return f"The body is empty. Send a JSON object{wanted}, and `Content-Type: application/json`."
+    found = misfits(request, error)
+    details = [{"field": one.field, "message": one.message} for one in found if one.field]
+    return respond(as_error(found[0]), details)
 
 
 def _http(_: Request, error: Exception) -> Response:
-    """What Starlette itself answers: no such route, no such method, a body that cannot be read."""
     assert isinstance(error, HTTPException)  # noqa: S101
-    if isinstance(error.__cause__, AthanorError):
-        return respond(error.__cause__)
-    if error.status_code == STATUS[NotFound]:
-        return respond(NotFound("No such route. The docs list every path and method."))
-    if error.status_code == STATUS_OF_CODE["method-not-allowed"]:
-        response = respond(InvalidInput("This path exists, but not with this method.", code="method-not-allowed"))
-        response.headers.update(error.headers or {})
-        return response
-    return respond(InvalidInput("The body cannot be read. Send well-formed JSON."))
+    response = respond(routing_error(error))
+    response.headers.update(error.headers or {})
+    return response
 
 
 def _fault(_: Request, __: Exception) -> Response:

@@ -74,6 +74,7 @@ def upgrade() -> None:
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("labels", sa.JSON(), nullable=False),
         sa.Column("origin", sa.JSON(), nullable=True),
+        sa.Column("id_column", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_datasets"),
         sa.UniqueConstraint("project_id", "handle", name="uq_datasets_project_id_handle"),
         sa.UniqueConstraint("id", "organization_id", name="uq_datasets_id_organization_id"),
@@ -95,6 +96,12 @@ def upgrade() -> None:
         sa.Column("blob", sa.Text(), nullable=False),
         sa.Column("source_sha256", sa.Text(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("ids_blob", sa.Text(), nullable=True),
+        sa.Column("rejects_blob", sa.Text(), nullable=True),
+        sa.Column("n_rejected", sa.BigInteger(), nullable=False),
+        sa.Column("merged_sha256", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_segments"),
         sa.UniqueConstraint("dataset_id", "position", name="uq_segments_dataset_id_position"),
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name="fk_segments_organization_id"),
@@ -103,8 +110,11 @@ def upgrade() -> None:
             ["datasets.id", "datasets.organization_id"],
             name="fk_segments_dataset_id",
         ),
+        sa.CheckConstraint("kind IN ('rows', 'tombstones')", name=op.f("ck_segments_kind_known")),
     )
     op.create_index("ix_segments_blob", "segments", ["blob"])
+    op.create_index("ix_segments_ids_blob", "segments", ["ids_blob"])
+    op.create_index("ix_segments_rejects_blob", "segments", ["rejects_blob"])
     op.create_index("ix_segments_organization_id_source_sha256", "segments", ["organization_id", "source_sha256"])
     op.create_table(
         "versions",
@@ -117,6 +127,9 @@ def upgrade() -> None:
         sa.Column("schema", sa.JSON(), nullable=False),
         sa.Column("warnings", sa.JSON(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
+        sa.Column("first_segment", sa.BigInteger(), nullable=False),
+        sa.Column("n_rejected", sa.BigInteger(), nullable=False),
+        sa.Column("is_pinned", sa.Boolean(), nullable=False),
         sa.Column("profile_blob", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_versions"),
         sa.UniqueConstraint("dataset_id", "number", name="uq_versions_dataset_id_number"),
@@ -167,6 +180,7 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_runs_dataset_id", "runs", ["dataset_id"])
+    op.create_index("ix_runs_version_id", "runs", ["version_id"])
     op.create_index("ix_runs_job_id", "runs", ["job_id"])
     op.create_index("ix_runs_organization_id_created_at", "runs", ["organization_id", "created_at"])
     op.create_table(

@@ -1,0 +1,45 @@
+"""The native dialect: the platform in its own words under /v1."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from fastapi import FastAPI
+from starlette.responses import Response
+
+from athanor.api.dialects import Now
+from athanor.api.dialects.native import errors, words
+from athanor.api.uploads import Spool
+from athanor.core.job import JobState
+from athanor.errors import AthanorError
+from athanor.services import Services
+
+_FILES = re.compile(r"/v1/datasets(/[^/]+/versions)?")
+_ROWS_OR_FILES = re.compile(r"/v1/datasets/[^/]+/rows")
+
+
+class Native:
+    """The dialect, as the dispatcher sees it."""
+
+    name = "native"
+    title = "Athanor API"
+    job_states: Mapping[JobState, str] = words.STATES
+
+    def app(self, services: Services, *, spool: Spool, now: Now) -> FastAPI:
+        from athanor.api.dialects.native.app import native_app
+
+        return native_app(services, spool=spool, now=now)
+
+    def respond(self, error: AthanorError) -> Response:
+        return errors.respond(error)
+
+    def is_upload(self, method: str, path: str, content_type: str) -> bool:
+        if method != "POST":
+            return False
+        if _ROWS_OR_FILES.fullmatch(path):
+            return not words.is_json(content_type)
+        return _FILES.fullmatch(path) is not None
+
+
+NATIVE = Native()

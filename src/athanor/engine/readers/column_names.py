@@ -1,0 +1,31 @@
+"""Names of columns: there once each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+
+def unique_names(given: Iterable[str]) -> tuple[list[str], tuple[str, ...]]:
+    """The names, blank ones and repeated ones replaced, and a warning for each that was."""
+    given = list(given)
+    taken = set(given)
+    names: list[str] = []
+    warnings: list[str] = []
+    seen: set[str] = set()
+    counts: Counter[str] = Counter()
+    for position, name in enumerate(given, 1):
+        if name and name not in seen:
+            seen.add(name)
+            names.append(name)
+            continue
+        stem, count = (name, max(2, counts[name])) if name else ("column", position)
+        while f"{stem}_{count}" in taken:
+            count += 1
+        counts[name] = count + 1
+        fresh = f"{stem}_{count}"
+        taken.add(fresh)
+        names.append(fresh)
+        what = f"a second column {name!r}" if name else "a column without a name"
+        warnings.append(f"Column {position} is {what}; it is called {fresh!r} here.")
+    return names, tuple(warnings)

@@ -1,0 +1,193 @@
+"""Compressed files and archives: one table in them, inflated once into a plain temporary file within a cap."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import shutil
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from athanor.engine.readers import ReaderOptions
+from athanor.errors import InvalidInput, TooLarge, Unavailable
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_CHUNK = 4 * 1024**2
+_MOST_MEMBERS = 1000
+_DISK_RESERVE = 64 * 1024**2  # bytes of the disk that inflating leaves to others
+_TABLES = (
+    *(".csv", ".tsv", ".tab", ".txt", ".data", ".parquet", ".pq", ".arrow", ".feather", ".ipc", ".json", ".jsonl"),
+    *(".ndjson", ".xlsx", ".arff", ".libsvm", ".svm", ".f32", ".bin", ".npy"),
+)
+_SHOWN = 20  # names that a message lists
+_ENDINGS = (".gz", ".zst", ".zstd", ".bz2", ".xz", ".zip")
+
+
+_DAMAGE = (  # what the libraries raise; NotImplementedError: a method of compression that they lack
+    *(EOFError, OSError, NotImplementedError),
+    *(zlib.error, zstd.ZstdError, lzma.LZMAError, zipfile.BadZipFile),
+)
+_OPENERS: dict[str, Callable[[Path], Any]] = {
+    "gzip": gzip.open,
+    "zstd": zstd.open,
+    "bzip2": bz2.open,
+    "xz": lzma.open,
+}
+_MAGICS = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",  # without a member
+}
+
+
+@contextmanager
+def plain(path: Path, filename: str, options: ReaderOptions) -> Iterator[tuple[Path, str]]:
+    """The plain file in a file that may be compressed, and what it is called; inflated ones are gone at the end.
+
+    Raises InvalidInput for an archive that is damaged, encrypted, nested or without exactly one table, TooLarge where
+    it grows beyond `options.max_inflated_bytes`, Unavailable where the disk is full.
+    """
+    try:
+        kind = _kind(path)
+    except OSError as error:
+        raise InvalidInput(f"The file {filename!r} cannot be read: {error.strerror}.") from error
+    if kind == "zip":
+        archive = _archive(path, filename)
+        if _is_workbook(archive):
+            archive.close()
+            kind = None
+    if kind != "zip" and options.member is not None:
+        raise InvalidInput(f"`member` names a file in a ZIP archive, and {filename!r} is none.", field="member")
+    if kind is None:
+        yield path, filename
+        return
+    with tempfile.TemporaryDirectory(prefix="athanor-inflated-") as folder:
+        target = Path(folder) / "plain"
+        try:
+            if kind == "zip":
+                with archive:
+                    member = _member(archive, filename, options.member)
+                    inner = PurePosixPath(member.filename).name
+                    with archive.open(member) as source:
+                        _inflate(source, target, filename, options.max_inflated_bytes)
+            else:
+                inner = _without_ending(filename)
+                with _OPENERS[kind](path) as source:
+                    _inflate(source, target, filename, options.max_inflated_bytes)
+        except _DAMAGE as error:
+            raise InvalidInput(f"The {kind} file {filename!r} is damaged or cut off: {error}") from error
+        _check_plain(target, kind, filename)
+        yield target, inner
+
+
+def _kind(path: Path) -> str | None:
+    with path.open("rb") as file:
+        head = file.read(8)
+    return next((kind for magic, kind in _MAGICS.items() if head.startswith(magic)), None)
+
+
+def _archive(path: Path, filename: str) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
+        raise InvalidInput(f"The zip file {filename!r} is damaged or cut off: {error}") from error
+
+
+def _is_workbook(archive: zipfile.ZipFile) -> bool:
+    """Whether this is one of the formats of office programs, which are ZIP archives too."""
+    names = archive.namelist()
+    return "[Content_Types].xml" in names or {"mimetype", "content.xml"} <= set(names)
+
+
+def _check_plain(file: Path, kind: str, filename: str) -> None:
+    nested = _kind(file)
+    if nested == "zip":
+        with _archive(file, filename) as archive:
+            nested = None if _is_workbook(archive) else nested
+    if nested is not None:
+        raise InvalidInput(
+            f"The {kind} file {filename!r} holds another archive inside ({nested}). Unpack it, and send the table."
+        )
+
+
+def _member(archive: zipfile.ZipFile, filename: str, wanted: str | None) -> zipfile.ZipInfo:
+    """The member that is wanted, or the only table."""
+    members = archive.infolist()
+    if len(members) > _MOST_MEMBERS:
+        raise InvalidInput(
+            f"The zip file {filename!r} has {len(members):,} members; {_MOST_MEMBERS:,} are allowed. "
+            "Send the table alone."
+        )
+    files = [member for member in members if not member.is_dir() and not _is_hidden(member.filename)]
+    if not files:
+        raise InvalidInput(f"The zip file {filename!r} holds no file. Pack the table into it, or send it plain.")
+    names = ", ".join(repr(member.filename) for member in files[:_SHOWN])
+    if wanted is not None:
+        chosen = [member for member in files if member.filename == wanted]
+        if not chosen:
+            raise InvalidInput(f"The zip file {filename!r} has no member {wanted!r}. It has: {names}.", field="member")
+    else:
+        chosen = files
+        if len(files) > 1:
+            chosen = [member for member in files if member.filename.lower().endswith(_TABLES)]
+        if len(chosen) != 1:
+            raise InvalidInput(
+                f"The zip file {filename!r} must hold one table, but its files are: {names}. "
+                "Say which `member` to read.",
+                field="member",
+            )
+    if chosen[0].flag_bits & 1:
+        raise InvalidInput(f"The zip file {filename!r} is encrypted. Send it without a password.")
+    return chosen[0]
+
+
+def _is_hidden(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    return "__MACOSX" in parts or not parts or parts[-1].startswith(".")
+
+
+def _without_ending(filename: str) -> str:
+    lower = filename.lower()
+    return next((filename[: -len(ending)] for ending in _ENDINGS if lower.endswith(ending)), filename)
+
+
+def _inflate(source: IO[bytes], target: Path, filename: str, largest: int) -> None:
+    total = 0
+    with target.open("wb") as file:
+        while part := source.read(_CHUNK):
+            total += len(part)
+            if total > largest:
+                raise TooLarge(
+                    f"The file {filename!r} inflates to more than {largest:,} bytes. Split it into smaller files."
+                )
+            if shutil.disk_usage(target.parent).free < len(part) + _DISK_RESERVE:
+                raise _full(filename, "hardly any room is left")
+            try:
+                _write(file, part)
+            except OSError as error:
+                raise _full(filename, str(error)) from error
+
+
+def _write(file: IO[bytes], part: bytes) -> None:
+    file.write(part)
+    file.flush()
+
+
+def _full(filename: str, why: str) -> Unavailable:
+    return Unavailable(
+        f"The disk is full while {filename!r} is inflated ({why}). Make room for temporary files, or send less."
+    )

@@ -1,0 +1,186 @@
+"""A file made into segments in a process of its own: what one file costs or breaks stays there.
+
+The order comes as JSON on standard input; what was read, or the error, is left as JSON in the folder of the segments.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from athanor.engine import memory
+from athanor.engine.nursery import die_with_parent
+from athanor.engine.readers import ReaderOptions, Reject
+from athanor.engine.schema import Schema
+from athanor.errors import AthanorError, Conflict, Impossible, InvalidInput, NotSupported, TooLarge, Unavailable
+
+if TYPE_CHECKING:
+    from athanor.engine.segments import Written
+
+LOOK_S = 0.25  # the memory of the process is looked at 4 times a second
+SAMPLE_ROWS = 20_000
+SEED = 0
+_WRITTEN, _ERROR = "written.json", "error.json"
+_ERRORS: Mapping[str, type[AthanorError]] = {
+    kind.__name__: kind for kind in (Impossible, TooLarge, NotSupported, Conflict, Unavailable)
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What is to be read: as `write_segments` takes it."""
+
+    path: Path
+    folder: Path  # of the segments, empty
+    filename: str
+    options: ReaderOptions
+    schema: Schema | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What was read, and what is known of a sample of it."""
+
+    written: Written
+    sample_profile: Mapping[str, Any]
+
+
+def read_here(reading: Reading) -> Read:
+    """Read the file in this process. Raises what `write_segments` raises, Unavailable where the disk fails."""
+    from athanor.engine.profile import profile
+    from athanor.engine.segments import scan_segments, write_segments
+
+    try:
+        written = write_segments(
+            reading.path, reading.folder, filename=reading.filename, options=reading.options, schema=reading.schema
+        )
+    except OSError as error:
+        raise Unavailable(f"The file cannot be read now: {error.strerror or error} (disk full?).") from error
+    frame = scan_segments([segment.path for segment in written.segments], written.schema)
+    sample = profile(frame, written.schema, sample_rows=SAMPLE_ROWS, seed=SEED)
+    return Read(written=written, sample_profile=sample.to_json())
+
+
+def read_apart(reading: Reading, *, memory_limit: int) -> Read:
+    """Read the file in a process of its own, which is ended when it uses more than `memory_limit` bytes.
+
+    Raises what reading raises; TooLarge beyond the limit; InvalidInput where the process breaks. The folder is the
+    caller's to empty.
+    """
+    order = {
+        "parent": os.getpid(),
+        "path": str(reading.path.absolute()),
+        "folder": str(reading.folder.absolute()),
+        "filename": reading.filename,
+        "options": asdict(reading.options),
+        "schema": None if reading.schema is None else reading.schema.to_json(),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "athanor.engine.reading_apart"], stdin=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        peak = _watch(process, json.dumps(order).encode(), memory_limit)
+    finally:
+        process.kill()  # nothing happens where it has ended
+        process.wait()
+    if peak > memory_limit:
+        raise TooLarge(
+            f"Reading the file took more than {memory_limit / 1e9:.1f} GB of memory, which is what a file may take. "
+            "Send it in parts, one appended to the other, as Parquet, which takes least, or ask for a higher limit."
+        )
+    if process.returncode == 0:
+        return _from_json(json.loads((reading.folder / _WRITTEN).read_text()), reading.folder)
+    if (reading.folder / _ERROR).exists():
+        raise _error(json.loads((reading.folder / _ERROR).read_text()))
+    how = signal.Signals(-process.returncode).name if process.returncode < 0 else f"status {process.returncode}"
+    raise InvalidInput(
+        f"The file could not be read: the process that read it broke ({how}). It may be damaged; "
+        "write it again, or send it as CSV or Parquet."
+    )
+
+
+def _watch(process: subprocess.Popen[bytes], order: bytes, memory_limit: int) -> int:
+    """Hand over the order and wait until the process ends, or uses more than it may; the most bytes that were seen."""
+    peak = 0
+    try:
+        process.communicate(order, timeout=LOOK_S)
+    except subprocess.TimeoutExpired:
+        while process.poll() is None:
+            peak = max(peak, memory.pss(process.pid))
+            if peak > memory_limit:
+                break
+            try:
+                process.wait(LOOK_S)
+            except subprocess.TimeoutExpired:
+                continue
+    return peak
+
+
+def _to_json(read: Read) -> dict[str, Any]:
+    written = read.written
+    return {
+        "schema": written.schema.to_json(),
+        "format": written.format,
+        "warnings": written.warnings,
+        "segments": [[file.path.name, file.n_rows, file.size_bytes] for file in written.segments],
+        "rejects": [[reject.line, reject.reason, reject.text] for reject in written.rejects],
+        "n_rejected": written.n_rejected,
+        "n_rows": written.n_rows,
+        "sample_profile": read.sample_profile,
+    }
+
+
+def _from_json(given: dict[str, Any], folder: Path) -> Read:
+    from athanor.engine.segments import SegmentFile, Written
+
+    written = Written(
+        schema=Schema.from_json(given["schema"]),
+        format=given["format"],
+        warnings=tuple(given["warnings"]),
+        segments=tuple(
+            SegmentFile(path=folder / name, n_rows=n_rows, size_bytes=size) for name, n_rows, size in given["segments"]
+        ),
+        rejects=tuple(Reject(line=line, reason=reason, text=text) for line, reason, text in given["rejects"]),
+        n_rejected=given["n_rejected"],
+        n_rows=given["n_rows"],
+    )
+    return Read(written=written, sample_profile=given["sample_profile"])
+
+
+def _error(given: dict[str, Any]) -> AthanorError:
+    kind = _ERRORS.get(given["kind"])
+    if kind is None:
+        return InvalidInput(given["message"], field=given["field"], code=given["code"])
+    return kind(given["message"], code=given["code"])
+
+
+def _be_child() -> None:
+    order = json.load(sys.stdin)
+    die_with_parent(order["parent"])
+    folder = Path(order["folder"])
+    tempfile.tempdir = str(folder)  # what an archive holds goes with the folder, however this process ends
+    reading = Reading(
+        path=Path(order["path"]),
+        folder=folder,
+        filename=order["filename"],
+        options=ReaderOptions(**order["options"]),
+        schema=None if order["schema"] is None else Schema.from_json(order["schema"]),
+    )
+    try:
+        (folder / _WRITTEN).write_text(json.dumps(_to_json(read_here(reading))))
+    except AthanorError as error:
+        said = {"kind": type(error).__name__, "message": str(error), "code": error.code}
+        (folder / _ERROR).write_text(json.dumps(said | {"field": getattr(error, "field", None)}))
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    _be_child()

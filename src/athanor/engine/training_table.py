@@ -1,0 +1,81 @@
+"""What a run reads of a dataset on disk: the columns that its task uses, and as many rows as memory has room for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from athanor.engine.dataset import Dataset
+from athanor.engine.schema import ColumnSchema, Schema, Storage
+from athanor.engine.segments import Deleted, read_segments, scan_segment
+from athanor.engine.task import Task
+from athanor.engine.training_set import used_columns
+
+# Of the cap, less what processes take without a table: it is there once for reading and once for the pool, and each
+# pool process takes rows of it and makes a view of them.
+TABLE_SHARE, _PROCESSES = 0.25, 300 * 1024**2
+_LEAST_SHARE = 0.05
+_LEAST_ROWS = 1000
+_LOOKED_AT, _SEGMENTS_LOOKED_AT = 16_384, 4  # rows of a segment, segments
+_STRING_BYTES = 65  # of a Python string and its place in a vocabulary, beside its characters
+
+
+def read_for(
+    task: Task,
+    paths: Sequence[Path],
+    schema: Schema,
+    *,
+    memory_limit: int,
+    seed: int,
+    without: Deleted | None = None,
+) -> tuple[Dataset, str | None]:
+    """The rows of some segments as `task` needs them, and in words why they are not all there; None where they are.
+
+    memory_limit  bytes that the whole run may use
+    seed          of the rows that are drawn where there is no room for all
+    """
+    wanted = schema.select(used_columns(schema, task))
+    n_rows, row_bytes = _measure(paths, wanted)
+    room = int(max(TABLE_SHARE * (memory_limit - _PROCESSES), _LEAST_SHARE * memory_limit))
+    n_read = max(int(room / row_bytes), _LEAST_ROWS)
+    if n_read >= n_rows:
+        return read_segments(paths, wanted, without=without), None
+    dataset = read_segments(paths, wanted, rows=n_read, seed=seed, without=without)
+    return dataset, (
+        f"Learning from {dataset.n_rows:,} of {n_rows:,} rows, drawn evenly: the table needs about "
+        f"{_spelled(n_rows * row_bytes)}, and the cap of {_spelled(memory_limit)} allows {_spelled(room)} for it."
+    )
+
+
+def _measure(paths: Sequence[Path], schema: Schema) -> tuple[int, float]:
+    """The number of rows, and about how many bytes one takes as arrays."""
+    scans = [scan_segment(path) for path in paths]
+    n_rows = sum(int(scan.select(pl.len()).collect().item()) for scan, _ in scans)
+    uneven = [column for column in schema.columns if column.storage in {Storage.STRING, Storage.SPARSE}]
+    heads = []
+    for scan, there in scans[:: max(len(scans) // _SEGMENTS_LOOKED_AT, 1)] if uneven else []:
+        heads.append(scan.select(column.name for column in uneven if column.name in there).head(_LOOKED_AT).collect())
+    even = (_even_bytes(column) for column in schema.columns)
+    return n_rows, max(sum(even) + sum(_uneven_bytes(column, heads) for column in uneven), 1.0)
+
+
+def _even_bytes(column: ColumnSchema) -> float:
+    return {Storage.DENSE: 4.0 * (column.dim or 0), Storage.STRING: 4.0}.get(column.storage, 8.0)
+
+
+def _uneven_bytes(column: ColumnSchema, heads: Sequence[pl.DataFrame]) -> float:
+    """Bytes of a row that its content decides: distinct words, entries of a sparse vector."""
+    seen = [head[column.name] for head in heads if column.name in head.columns]
+    n_rows = sum(len(cells) for cells in seen)
+    if not n_rows:
+        return 0.0
+    if column.storage is Storage.SPARSE:
+        return 8.0 * sum(int(cells.struct.field("indices").list.len().sum()) for cells in seen) / n_rows
+    words = pl.concat([cells.cast(pl.String) for cells in seen]).unique()
+    return float(words.str.len_bytes().sum() + _STRING_BYTES * len(words)) / n_rows
+
+
+def _spelled(size: float) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

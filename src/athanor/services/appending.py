@@ -1,0 +1,133 @@
+"""What may be put behind the rows of a dataset, and what came already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from athanor.core.dataset import Segment, SegmentKind
+from athanor.engine.conform import conform
+from athanor.engine.dataset import Dataset
+from athanor.engine.schema import ColumnSchema, Schema, Storage
+from athanor.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from athanor.engine.segments import Deleted
+
+
+def came_already(segments: Sequence[Segment], sha256: str) -> bool:
+    """Whether the bytes are among the segments' sources, and no row was deleted since."""
+    for segment in reversed(segments):
+        if segment.kind is SegmentKind.TOMBSTONES:
+            return False
+        if sha256 == segment.source_sha256 or sha256 in segment.merged_sha256:
+            return True
+    return False
+
+
+def check_columns(given: Schema, schema: Schema) -> None:
+    unknown = [name for name in given.names if name not in schema]
+    if unknown:
+        raise unknown_columns(unknown, schema, "What came has")
+    for column in schema.columns:
+        if column.storage in {Storage.DENSE, Storage.SPARSE} and column.name not in given:
+            raise InvalidInput(
+                f"The vector column {column.name!r} is missing, and a vector cannot be.", field=column.name
+            )
+
+
+def unknown_columns(names: Sequence[object], schema: Schema, who: str) -> InvalidInput:
+    shown = ", ".join(repr(name)[:80] for name in names[:5]) + (", …" if len(names) > 5 else "")
+    known = ", ".join(schema.names[:50]) + (", …" if len(schema.names) > 50 else "")
+    return InvalidInput(
+        f"{who} {len(names)} columns that the dataset does not have: {shown}. It has: {known}. "
+        "Leave them out, or put the whole table in its place as a new version.",
+        field=str(names[0]),
+    )
+
+
+def fitting(paths: Sequence[Path], schema: Schema) -> Dataset | None:
+    """The rows of segments that keep a column otherwise than `schema` says, as it says; None where all is well.
+
+    A Parquet file may hold numbers where the dataset has words. Raises InvalidInput naming row and column where a cell
+    cannot be what the dataset holds.
+    """
+    import polars as pl
+
+    from athanor.engine.frames import frame_type
+    from athanor.engine.inference import infer
+    from athanor.engine.segments import read_segments, scan_segment
+
+    scans, found = zip(*(scan_segment(path) for path in paths), strict=True)
+    fine = {column.name: {frame_type(column), pl.Null()} for column in schema.columns}
+    for column in schema.columns:
+        if column.storage in {Storage.INTEGER, Storage.FLOAT}:
+            fine[column.name] |= {pl.Int64(), pl.Float64()}
+    if all(dtype in fine.get(name, {dtype}) for types in found for name, dtype in types.items()):
+        return None
+    table = read_segments(paths, infer(pl.concat(scans, how="vertical_relaxed")))
+    return conform(table, schema.select([name for name in schema.names if name in table.schema]))
+
+
+def widened(schema: Schema, given: Schema) -> Schema:
+    """The schema with room for what `given` holds: numbers that are not whole, more components of sparse vectors."""
+    return Schema(
+        tuple(_wide(column, given[column.name]) if column.name in given else column for column in schema.columns)
+    )
+
+
+def _wide(column: ColumnSchema, other: ColumnSchema) -> ColumnSchema:
+    if column.storage is Storage.INTEGER and other.storage is Storage.FLOAT:
+        return replace(column, storage=Storage.FLOAT)
+    if column.storage is Storage.SPARSE and (other.dim or 0) > (column.dim or 0):
+        return replace(column, dim=other.dim)
+    return column
+
+
+def needed(paths: Sequence[Path], schema: Schema) -> Schema:
+    """The schema as segments need it that were read as `schema` says."""
+    import polars as pl
+
+    from athanor.engine.segments import scan_segment
+
+    given = []
+    for path in paths:
+        scan, types = scan_segment(path)
+        for column in schema.columns:
+            if types.get(column.name) == pl.Float64 and column.storage is Storage.INTEGER:
+                given.append(replace(column, storage=Storage.FLOAT))
+            if column.storage is Storage.SPARSE and column.name in types:
+                indices = pl.col(column.name).struct.field("indices")
+                highest = scan.select(indices.list.max().max()).collect().item()
+                given.append(replace(column, dim=max(column.dim or 0, 0 if highest is None else highest + 1)))
+    return widened(schema, Schema(tuple(given)))
+
+
+def is_time_to_judge(n_rows: int, more: int) -> bool:
+    """Whether what columns mean is to be found out anew: when rows have about doubled, so that it costs little."""
+    return (n_rows + more).bit_length() > n_rows.bit_length()
+
+
+def judged(paths: Sequence[Path], deleted: Deleted | None, schema: Schema) -> Schema:
+    """The schema with what its columns mean now, all rows asked; what their owner said of them stands.
+
+    The first rows of a dataset that grows say little: one row has only constants.
+    """
+    from athanor.engine.inference import infer
+    from athanor.engine.segments import scan_segments
+
+    given = Schema(tuple(column for column in schema.columns if column.is_given or column.dim is not None))
+    spellings = {column.name: column.spelling for column in schema.columns if column.spelling}
+    found = infer(scan_segments(paths, schema, without=deleted), given, spellings=spellings)
+    return meaning(schema, found)
+
+
+def meaning(schema: Schema, found: Schema) -> Schema:
+    """The schema, its columns meaning what they mean in `found`."""
+    return Schema(
+        tuple(
+            replace(column, type=found[column.name].type, reason=found[column.name].reason) for column in schema.columns
+        )
+    )

@@ -1,0 +1,350 @@
+"""Arrivals: rows that came, kept as blobs before there is a record of them, and gone again where there will be none."""
+
+from __future__ import annotations
+
+import csv
+import filecmp
+import hashlib
+import io
+import logging
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from uuid import UUID
+
+from athanor.core.actor import Actor
+from athanor.core.dataset import Segment
+from athanor.core.ids import new_id
+from athanor.core.ports import BlobStore, Records, Transaction
+from athanor.engine import memory
+from athanor.engine.reading_apart import Read, Reading, read_apart, read_here
+from athanor.engine.schema import Schema
+from athanor.errors import Conflict, NotFound, TooLarge, Unavailable
+from athanor.services import row_ids
+from athanor.services.appending import fitting
+
+if TYPE_CHECKING:
+    from athanor.engine.dataset import Dataset
+    from athanor.engine.readers import ReaderOptions, Reject
+    from athanor.engine.segments import SegmentFile
+
+log = logging.getLogger(__name__)
+
+SCRATCH_PREFIX = "segment-"  # of the folders that hold what is on its way to the blobs
+REJECTS_HEADER = b"line,reason,text\r\n"
+MB = 2**20
+# A file is in memory while it is read; more than two at a time wait, whoever sends them.
+_READING = threading.BoundedSemaphore(2)
+# Larger files are read in a process of their own.
+_LARGEST_PLAIN, _LARGEST_OTHER = 32 * MB, 4 * MB
+_PLAIN_ENDINGS = (".csv", ".tsv", ".txt", ".parquet")
+_PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # zip, gzip, zstd
+_LEAST_LIMIT = 512 * MB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A segment whose blobs are there. `shared` is the segment that its rows' blob was first made for."""
+
+    id: UUID
+    n_rows: int
+    size_bytes: int
+    blob: str
+    ids_blob: str | None
+    rejects_blob: str | None
+    n_rejected: int
+    shared: UUID | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """Rows that came. `ids` and `hashes` are theirs, in their order, where they have ids."""
+
+    schema: Schema
+    format: str
+    warnings: tuple[str, ...]
+    kept: tuple[Kept, ...]
+    source_sha256: str
+    size_bytes: int  # of what came
+    ids: Sequence[str] = ()
+    hashes: row_ids.Hashes = field(default_factory=lambda: row_ids.hashes_of(()))
+    sample_profile: Mapping[str, Any] | None = None
+
+    @property
+    def n_rows(self) -> int:
+        return sum(kept.n_rows for kept in self.kept)
+
+    @property
+    def n_rejected(self) -> int:
+        return sum(kept.n_rejected for kept in self.kept)
+
+    def paths(self, blobs: BlobStore) -> list[Path]:
+        """The Parquet files of its rows, in order."""
+        return [blobs.local(kept.blob) for kept in self.kept]
+
+    def record(self, transaction: Transaction, dataset_id: UUID, *, position: int, actor: Actor, now: datetime) -> None:
+        """Add the segments, the first one at `position`. Raises Conflict where a blob they share has gone meanwhile."""
+        for offset, kept in enumerate(self.kept):
+            if kept.shared is not None:
+                try:
+                    transaction.segments.get(kept.shared, lock=True)
+                except NotFound as error:
+                    message = "The dataset with the same rows was deleted meanwhile. Send the file again."
+                    raise Conflict(message) from error
+            transaction.segments.add(
+                Segment(
+                    id=kept.id,
+                    organization_id=actor.organization_id,
+                    dataset_id=dataset_id,
+                    position=position + offset,
+                    n_rows=kept.n_rows,
+                    blob=kept.blob,
+                    source_sha256=self.source_sha256,
+                    created_at=now,
+                    size_bytes=kept.size_bytes,
+                    ids_blob=kept.ids_blob,
+                    rejects_blob=kept.rejects_blob,
+                    n_rejected=kept.n_rejected,
+                )
+            )
+
+
+class Arrivals:
+    """Takes in what comes.
+
+    max_columns   a table with more is refused
+    memory_limit  bytes that reading one large file may take; None: half of what is free when it begins
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        blobs: BlobStore,
+        scratch: Path,
+        *,
+        max_columns: int = 50_000,
+        memory_limit: int | None = None,
+    ) -> None:
+        self._records = records
+        self._blobs = blobs
+        self._scratch = scratch
+        self._max_columns = max_columns
+        self._memory_limit = memory_limit
+
+    @contextmanager
+    def of_file(
+        self,
+        path: Path,
+        *,
+        filename: str,
+        options: ReaderOptions | None,
+        sha256: str,
+        actor: Actor,
+        schema: Schema | None = None,
+        id_column: str | None = None,
+    ) -> Iterator[Arrival]:
+        """The file's rows, their blobs kept; those go again when the block raises.
+
+        Bytes that came before under the same options share blobs, provided that they are still read as the same rows: a
+        newer reader may know better.
+
+        sha256  its fingerprint
+        schema  of the dataset that the rows are for: they are kept as it says
+        """
+        with self.folder() as folder:
+            read = self._read(path, folder, filename, options, schema)
+            written = read.written
+            if len(written.schema.columns) > self._max_columns:
+                raise TooLarge(
+                    f"The file has {len(written.schema.columns)} columns; {self._max_columns} are allowed. "
+                    "Send many numbers of one kind as one vector column of a Parquet file."
+                )
+            files = written.segments if schema is None else _fitting(written.segments, schema, folder)
+            ids, hashes = self._ids(files, written.schema, id_column)
+            with Keeping(self._records, self._blobs, actor.organization_id, sha256=sha256) as keeping:
+                yield Arrival(
+                    schema=written.schema,
+                    format=written.format,
+                    warnings=written.warnings,
+                    kept=keeping.keep(files, hashes, written.rejects, written.n_rejected),
+                    source_sha256=sha256,
+                    size_bytes=path.stat().st_size,
+                    ids=ids,
+                    hashes=row_ids.joined(hashes),
+                    sample_profile=read.sample_profile,
+                )
+
+    @contextmanager
+    def of_table(self, table: Dataset, *, actor: Actor, id_column: str | None) -> Iterator[Arrival]:
+        """The rows of a table in memory, their blobs kept; those go again when the block raises."""
+        from athanor.engine.frames import to_frame
+        from athanor.engine.segments import write_segment
+
+        with self.folder() as folder:
+            file = write_segment(to_frame(table), folder / "rows.parquet")
+            ids, hashes = self._ids((file,), table.schema, id_column)
+            with Keeping(self._records, self._blobs, actor.organization_id) as keeping:
+                yield Arrival(
+                    schema=table.schema,
+                    format="rows",
+                    warnings=(),
+                    kept=keeping.keep((file,), hashes, (), 0),
+                    source_sha256="",
+                    size_bytes=file.size_bytes,
+                    ids=ids,
+                    hashes=row_ids.joined(hashes),
+                )
+
+    def _read(
+        self, path: Path, folder: Path, filename: str, options: ReaderOptions | None, schema: Schema | None
+    ) -> Read:
+        from athanor.engine.readers import ReaderOptions
+
+        reading = Reading(
+            path=path, folder=folder, filename=filename, options=options or ReaderOptions(), schema=schema
+        )
+        with _READING:
+            if not is_large(path, filename):
+                return read_here(reading)
+            return read_apart(reading, memory_limit=self._memory_limit or max(memory.available() // 2, _LEAST_LIMIT))
+
+    def _ids(
+        self, files: Sequence[SegmentFile], schema: Schema, id_column: str | None
+    ) -> tuple[list[str], list[row_ids.Hashes]]:
+        """The ids of all rows, and their hashes file by file. Raises InvalidInput where one is missing or not alone."""
+        ids: list[str] = []
+        hashes: list[row_ids.Hashes] = []
+        if id_column is not None:
+            row_ids.check_id_column(id_column, schema)
+            for file in files:
+                found = row_ids.ids_in(file.path, id_column, first_row=len(ids) + 1).to_list()
+                ids += found
+                hashes.append(row_ids.hashes_of(found))
+            row_ids.check_distinct(ids, row_ids.joined(hashes), id_column)
+        return ids, hashes
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """A folder for what is on its way, gone when the block ends. Raises Unavailable where the disk fails in it."""
+        with _disk_errors(), tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=self._scratch) as folder:
+            yield Path(folder)
+
+
+class Keeping:
+    """Puts the blobs of segments. When the block ends, however it does, those that no record refers to go again.
+
+    sha256  of the file they come from: segments that were made from the same share their blobs
+    """
+
+    def __init__(self, records: Records, blobs: BlobStore, organization_id: UUID, *, sha256: str = "") -> None:
+        self._records, self._blobs, self._whose, self._sha256 = records, blobs, organization_id, sha256
+        self._candidates: Sequence[Segment] = ()
+        self._put: list[tuple[UUID, str]] = []
+
+    def __enter__(self) -> Self:
+        if self._sha256:
+            with self._records.look(self._whose) as transaction:
+                found = transaction.segments.find({"source_sha256": self._sha256}, descending=True)
+            self._candidates = found.items
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        ids = tuple({segment_id for segment_id, _ in self._put})
+        try:
+            with self._records.look(self._whose) as transaction:
+                recorded = {segment.id for segment in transaction.segments.find({"id": ids}).items}
+            for segment_id, key in self._put:
+                if segment_id not in recorded:
+                    self._blobs.delete(key)
+        except Unavailable as error:  # what happened in the block stands; the sweeper finds the blobs
+            log.warning("blobs not looked after", extra={"error": str(error)})
+
+    def keep(
+        self, files: Sequence[SegmentFile], hashes: Sequence[row_ids.Hashes], rejects: Sequence[Reject], n_rejected: int
+    ) -> tuple[Kept, ...]:
+        """The files as segments; the rows that could not be read go with the first one."""
+        kept = []
+        for number, file in enumerate(files):
+            segment_id = new_id()
+            shared = self._same(file)
+            kept.append(
+                Kept(
+                    id=segment_id,
+                    n_rows=file.n_rows,
+                    size_bytes=file.size_bytes,
+                    blob=shared.blob if shared else self.put(segment_id, "segments/{}.parquet", file.path),
+                    ids_blob=self.put(segment_id, "ids/{}.npy", row_ids.as_file(hashes[number])) if hashes else None,
+                    rejects_blob=self.put(segment_id, "rejects/{}.csv", _as_csv(rejects))
+                    if rejects and not number
+                    else None,
+                    n_rejected=0 if number else n_rejected,
+                    shared=shared.id if shared else None,
+                )
+            )
+        return tuple(kept)
+
+    def put(self, segment_id: UUID, pattern: str, source: Path | BinaryIO) -> str:
+        """Keep the content under the pattern's key for the segment."""
+        key = pattern.format(segment_id)
+        self._put.append((segment_id, key))
+        with source.open("rb") if isinstance(source, Path) else source as file:
+            self._blobs.put(key, file)
+        return key
+
+    def _same(self, file: SegmentFile) -> Segment | None:
+        """A segment of the organization with the very same rows, made from the very same bytes."""
+        for segment in self._candidates:
+            if segment.size_bytes != file.size_bytes:
+                continue
+            try:
+                if filecmp.cmp(file.path, self._blobs.local(segment.blob), shallow=False):
+                    return segment
+            except (NotFound, FileNotFoundError):  # went while we looked
+                continue
+        return None
+
+
+def _fitting(files: Sequence[SegmentFile], schema: Schema, folder: Path) -> Sequence[SegmentFile]:
+    """The segments as they came, or written anew where they keep a column otherwise than `schema` says."""
+    from athanor.engine.frames import to_frame
+    from athanor.engine.segments import write_segment
+
+    table = fitting([file.path for file in files], schema)
+    return files if table is None else [write_segment(to_frame(table), folder / "fitting.parquet")]
+
+
+def is_large(path: Path, filename: str) -> bool:
+    """Whether the file is better read in a process of its own: by its size, and by what its format costs to read."""
+    with path.open("rb") as file:
+        is_packed = file.read(4).startswith(_PACKED)
+    is_plain = not is_packed and filename.lower().endswith(_PLAIN_ENDINGS)
+    return path.stat().st_size > (_LARGEST_PLAIN if is_plain else _LARGEST_OTHER)
+
+
+def fingerprint(path: Path, options: ReaderOptions | None) -> str:
+    """SHA-256 of the file's bytes, and of the reader options where they are not the usual ones."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    if options is not None:
+        digest.update(repr(options).encode())
+    return digest.hexdigest()
+
+
+def _as_csv(rejects: Sequence[Reject]) -> BinaryIO:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerows((reject.line, reject.reason, reject.text) for reject in rejects)
+    return io.BytesIO(REJECTS_HEADER + text.getvalue().encode(errors="replace"))
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(f"The server cannot take the rows now: {error.strerror or error} (disk full?).") from error

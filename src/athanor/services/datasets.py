@@ -1,0 +1,399 @@
+"""Datasets that are there already: more rows, fewer rows, a new version, a look, a download, an end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from athanor.core.actor import Actor, Scope
+from athanor.core.audit import audited
+from athanor.core.dataset import DatasetVersion, Segment, SegmentKind
+from athanor.core.ids import new_id
+from athanor.core.names import check_name
+from athanor.core.ports import BlobStore, Records
+from athanor.engine.schema import Schema
+from athanor.errors import AthanorError, Conflict, InvalidInput, NotFound
+from athanor.services import compaction, row_ids, rows
+from athanor.services.appending import (
+    came_already,
+    check_columns,
+    is_time_to_judge,
+    judged,
+    meaning,
+    needed,
+    unknown_columns,
+    widened,
+)
+from athanor.services.arrivals import Arrival, Arrivals, Keeping, fingerprint
+from athanor.services.contents import content, content_of
+from athanor.services.references import remove_dataset
+from athanor.services.rows import Download, RowsPage
+from athanor.services.versions import (
+    DatasetView,
+    is_frozen,
+    is_made_of,
+    move_on,
+    newest_version,
+    newest_view,
+    profile_job,
+    segments_of,
+    version_numbered,
+)
+
+if TYPE_CHECKING:
+    from athanor.engine.dataset import Dataset
+    from athanor.engine.readers import ReaderOptions
+
+log = logging.getLogger(__name__)
+
+MOST_ROWS = 1_000  # of a page
+# What comes of reading segments that were merged with others since they were looked up. In a transaction that has the
+# dataset's lock nothing is merged.
+_MERGED = (NotFound, InvalidInput, OSError)
+_MOST_WARNINGS = 100  # of a version that grows by appending
+
+
+class Datasets:
+    """What can be done with datasets once they are there."""
+
+    def __init__(self, records: Records, blobs: BlobStore, now: Callable[[], datetime], arrivals: Arrivals) -> None:
+        self._records = records
+        self._blobs = blobs
+        self._now = now
+        self._arrivals = arrivals
+
+    def append(
+        self, actor: Actor, dataset_id: UUID, path: Path, *, filename: str, options: ReaderOptions | None = None
+    ) -> DatasetView:
+        """The dataset with the rows of the file at `path` behind its own; all of them or none.
+
+        The file is read as the dataset's columns say: one that it lacks is missing in its rows, one that the dataset
+        lacks is refused. Bytes that were appended before give the present version. The caller owns the file.
+        Raises InvalidInput naming row and column, Conflict (`row-id-taken`) for an id that is there already.
+        """
+        actor.need(Scope.DATA_WRITE)
+        view, segments = self._present(actor, dataset_id)
+        sha256 = fingerprint(path, options)
+        if came_already(segments, sha256):
+            return view
+        schema = view.version.schema
+        with self._arrivals.of_file(
+            path,
+            filename=filename,
+            options=options,
+            sha256=sha256,
+            actor=actor,
+            schema=schema,
+            id_column=view.dataset.id_column,
+        ) as arrival:
+            check_columns(arrival.schema, schema)
+            return self._append(actor, view, segments, arrival)
+
+    def append_rows(self, actor: Actor, dataset_id: UUID, rows: Sequence[Mapping[str, Any]]) -> DatasetView:
+        """The dataset with these rows (column name → value) behind its own, as `append` does."""
+        from athanor.engine.rows import rows_to_dataset
+
+        actor.need(Scope.DATA_WRITE)
+        if not rows:
+            raise InvalidInput("No rows came. Send at least one object with a value for each column.", field="rows")
+        view, segments = self._present(actor, dataset_id)
+        schema = view.version.schema
+        table = rows_to_dataset(rows, schema)
+        known = set(schema.names)
+        for position, row in enumerate(rows, start=1):
+            if not known.issuperset(row):
+                raise unknown_columns(sorted(set(row) - known, key=str), schema, f"Row {position} has")
+        return self._append_table(actor, view, segments, table)
+
+    def append_dataset(self, actor: Actor, dataset_id: UUID, table: Dataset) -> DatasetView:
+        """The dataset with the rows of a table in memory behind its own, as `append` does. Vectors stay blocks."""
+        from athanor.engine.conform import conform
+
+        actor.need(Scope.DATA_WRITE)
+        if not table.n_rows:
+            raise InvalidInput("No rows came.", field="rows")
+        view, segments = self._present(actor, dataset_id)
+        check_columns(table.schema, view.version.schema)
+        return self._append_table(actor, view, segments, conform(table, view.version.schema))
+
+    def delete_rows(self, actor: Actor, dataset_id: UUID, ids: Sequence[str]) -> int:
+        """Take away the rows of these ids; how many there were. Ids that are not there are no error."""
+        import polars as pl
+
+        from athanor.engine.segments import write_segment
+
+        actor.need(Scope.DATA_WRITE)
+        view, segments = self._present(actor, dataset_id)
+        id_column = view.dataset.id_column
+        if id_column is None:
+            raise InvalidInput(
+                "The rows of this dataset have no ids, so that none can be named. Say `id_column` when you make one.",
+                field="ids",
+            )
+        wanted = sorted({str(id_) for id_ in ids})
+        try:
+            live = sorted(self._live(wanted, segments, id_column))
+        except _MERGED:
+            view, segments = self._present(actor, dataset_id)
+            live = sorted(self._live(wanted, segments, id_column))
+        if not live:
+            return 0
+        now = self._now()
+        with self._arrivals.folder() as folder, Keeping(self._records, self._blobs, actor.organization_id) as keeping:
+            segment_id = new_id()
+            file = write_segment(pl.DataFrame({id_column: live}), folder / "tombstones.parquet")
+            tombstones = Segment(
+                id=segment_id,
+                organization_id=actor.organization_id,
+                dataset_id=dataset_id,
+                position=view.version.end,
+                kind=SegmentKind.TOMBSTONES,
+                n_rows=len(live),
+                size_bytes=file.size_bytes,
+                blob=keeping.put(segment_id, "segments/{}.parquet", file.path),
+                ids_blob=keeping.put(segment_id, "ids/{}.npy", row_ids.as_file(row_ids.hashes_of(live))),
+                source_sha256="",
+                created_at=now,
+            )
+            with self._records.change(actor.organization_id) as transaction:
+                transaction.datasets.get(dataset_id, lock=True)
+                newest = newest_version(transaction, dataset_id)
+                present = segments_of(transaction, newest)
+                if present != segments and set(live) != self._live(live, present, id_column):
+                    raise Conflict("Some of the rows were deleted by somebody else meanwhile. Ask again.")
+                transaction.segments.add(replace(tombstones, position=newest.end))
+                n_rows = newest.n_rows - len(live)
+                version = move_on(transaction, newest, now=now, n_segments=newest.n_segments + 1, n_rows=n_rows)
+                transaction.audit.add(audited(actor, "dataset.delete_rows", dataset_id, now=now, n_rows=str(len(live))))
+        self._compact(version)
+        return len(live)
+
+    def new_version(
+        self, actor: Actor, dataset_id: UUID, path: Path, *, filename: str, options: ReaderOptions | None = None
+    ) -> DatasetView:
+        """The dataset with the file's rows in the place of its own, as its next version; columns may differ.
+
+        The bytes that the newest version was made of give that version.
+        """
+        actor.need(Scope.DATA_WRITE)
+        view, segments = self._present(actor, dataset_id)
+        sha256 = fingerprint(path, options)
+        if is_made_of(segments, sha256):
+            return view
+        with (
+            self._arrivals.of_file(
+                path,
+                filename=filename,
+                options=options,
+                sha256=sha256,
+                actor=actor,
+                id_column=view.dataset.id_column,
+            ) as arrival,
+            self._records.change(actor.organization_id) as transaction,
+        ):
+            now = self._now()
+            dataset = transaction.datasets.get(dataset_id, lock=True)
+            newest = newest_version(transaction, dataset_id)
+            if is_made_of(segments_of(transaction, newest), sha256):
+                return DatasetView(dataset=dataset, version=newest)
+            version = DatasetVersion(
+                id=new_id(),
+                organization_id=actor.organization_id,
+                dataset_id=dataset_id,
+                number=newest.number + 1,
+                first_segment=newest.end,
+                n_segments=len(arrival.kept),
+                n_rows=arrival.n_rows,
+                schema=arrival.schema,
+                warnings=arrival.warnings,
+                created_at=now,
+                n_rejected=arrival.n_rejected,
+            )
+            dataset = replace(dataset, format=arrival.format, size_bytes=arrival.size_bytes)
+            arrival.record(transaction, dataset_id, position=newest.end, actor=actor, now=now)
+            transaction.versions.add(version)
+            transaction.datasets.put(dataset)
+            transaction.jobs.add(profile_job(version, dataset.project_id, now=now))
+            transaction.audit.add(
+                audited(actor, "dataset.new_version", dataset_id, now=now, number=str(version.number))
+            )
+        return DatasetView(dataset=dataset, version=version, sample_profile=arrival.sample_profile)
+
+    def versions(self, actor: Actor, dataset_id: UUID) -> Sequence[DatasetVersion]:
+        """All versions, oldest first."""
+        actor.need(Scope.DATA_READ)
+        with self._records.look(actor.organization_id) as transaction:
+            transaction.datasets.get(dataset_id)
+            return transaction.versions.find({"dataset_id": dataset_id}, sort="number").items
+
+    def rows(
+        self,
+        actor: Actor,
+        dataset_id: UUID,
+        *,
+        version: int | None = None,
+        offset: int = 0,
+        limit: int = 100,
+        columns: Sequence[str] | None = None,
+    ) -> RowsPage:
+        """At most 1,000 rows of a version (None: the newest)."""
+        actor.need(Scope.DATA_READ)
+        if offset < 0 or not 0 <= limit <= MOST_ROWS:
+            raise InvalidInput(f"`offset` must be at least 0 and `limit` from 0 to {MOST_ROWS}.", field="limit")
+        for is_last in (False, True):
+            with self._records.look(actor.organization_id) as transaction:
+                transaction.datasets.get(dataset_id)
+                found = version_numbered(transaction, dataset_id, version)
+                held = content_of(transaction, found)
+            schema = found.schema if columns is None else found.schema.select(list(dict.fromkeys(columns)))
+            try:
+                taken = rows.page(held, self._blobs, schema, offset=offset, limit=limit)
+                break
+            except _MERGED:
+                if is_last:
+                    raise
+        return RowsPage(version=found, columns=schema.names, rows=taken, offset=offset, total=found.n_rows)
+
+    def download(
+        self, actor: Actor, dataset_id: UUID, *, version: int | None = None, file_format: str = "csv"
+    ) -> Download:
+        """A version as one file, "csv" or "parquet". Reading it gives the same table, and so does asking again."""
+        actor.need(Scope.DATA_READ)
+        if file_format not in rows.MEDIA_TYPES:
+            raise InvalidInput(
+                f"`format` must be {' or '.join(map(repr, rows.MEDIA_TYPES))}, got {file_format!r}.", field="format"
+            )
+        with self._records.change(actor.organization_id) as transaction:
+            dataset = transaction.datasets.get(dataset_id, lock=True)
+            found = version_numbered(transaction, dataset_id, version)
+            if not is_frozen(transaction, found):
+                transaction.versions.put(replace(found, is_pinned=True))
+            held = content_of(transaction, found)
+        name = f"{dataset.handle}-v{found.number}"
+        folder = self._arrivals.folder()
+        return rows.as_file(held, self._blobs, found.schema, name=name, file_format=file_format, folder=folder)
+
+    def rejects(self, actor: Actor, dataset_id: UUID, *, version: int | None = None) -> Iterator[bytes]:
+        """The rows of the version's files that could not be read, as CSV: line, reason, text."""
+        actor.need(Scope.DATA_READ)
+        with self._records.look(actor.organization_id) as transaction:
+            transaction.datasets.get(dataset_id)
+            segments = segments_of(transaction, version_numbered(transaction, dataset_id, version))
+        return rows.rejects(segments, self._blobs)
+
+    def rename(self, actor: Actor, dataset_id: UUID, name: str) -> DatasetView:
+        """The dataset under another name; its handle stays."""
+        return self._change(actor, dataset_id, "dataset.rename", name=check_name(name))
+
+    def label(self, actor: Actor, dataset_id: UUID, labels: Mapping[str, str]) -> DatasetView:
+        """The dataset with these labels in the place of its own."""
+        return self._change(actor, dataset_id, "dataset.label", labels=dict(labels))
+
+    def delete(self, actor: Actor, dataset_id: UUID) -> None:
+        """Remove the dataset with all of its versions. Raises Conflict while a run was made from it."""
+        actor.need(Scope.DATA_WRITE)
+        with self._records.change(actor.organization_id) as transaction:
+            dataset = transaction.datasets.get(dataset_id, lock=True)
+            runs = transaction.runs.find({"dataset_id": dataset_id}, limit=1)
+            if runs.items:
+                more = f" and {runs.total - 1} more" if runs.total > 1 else ""
+                raise Conflict(
+                    f"The run {runs.items[0].name!r}{more} was made from this dataset. Delete its runs first.",
+                    code="dataset-in-use",
+                )
+            gone = remove_dataset(transaction, dataset_id)
+            transaction.audit.add(audited(actor, "dataset.delete", dataset_id, now=self._now(), name=dataset.name))
+        # Records first: what a crash leaves behind here is refused by nothing and found by the sweeper.
+        for key in gone:
+            self._blobs.delete(key)
+        log.info("dataset deleted", extra={"dataset_id": str(dataset_id)})
+
+    def _live(self, ids: Sequence[str], segments: Sequence[Segment], id_column: str) -> set[str]:
+        return row_ids.live_ids(ids, row_ids.hashes_of(ids), segments, self._blobs, id_column)
+
+    def _present(self, actor: Actor, dataset_id: UUID) -> tuple[DatasetView, Sequence[Segment]]:
+        with self._records.look(actor.organization_id) as transaction:
+            view = newest_view(transaction, transaction.datasets.get(dataset_id))
+            return view, segments_of(transaction, view.version)
+
+    def _append_table(
+        self, actor: Actor, view: DatasetView, segments: Sequence[Segment], table: Dataset
+    ) -> DatasetView:
+        with self._arrivals.of_table(table, actor=actor, id_column=view.dataset.id_column) as arrival:
+            return self._append(actor, view, segments, arrival)
+
+    def _append(self, actor: Actor, view: DatasetView, segments: Sequence[Segment], arrival: Arrival) -> DatasetView:
+        """Record what came behind the rows that are there. Ids are checked before, and again for what came since."""
+        column = view.dataset.id_column
+        checked = self._checked(arrival, segments, column)
+        schema = self._judged(view, segments, arrival)
+        now = self._now()
+        with self._records.change(actor.organization_id) as transaction:
+            dataset = transaction.datasets.get(view.dataset.id, lock=True)
+            newest = newest_version(transaction, dataset.id)
+            present = segments_of(transaction, newest)
+            if arrival.source_sha256 and came_already(present, arrival.source_sha256):
+                return DatasetView(dataset=dataset, version=newest)
+            if newest.first_segment != view.version.first_segment:
+                raise Conflict("The dataset got another content while the rows came. Look at it, and append again.")
+            if column is not None:
+                fresh = [segment for segment in present if segment.id not in checked]
+                row_ids.check_free(arrival.ids, arrival.hashes, fresh, self._blobs, column)
+            arrival.record(transaction, dataset.id, position=newest.end, actor=actor, now=now)
+            version = move_on(
+                transaction,
+                newest,
+                now=now,
+                n_segments=newest.n_segments + len(arrival.kept),
+                n_rows=newest.n_rows + arrival.n_rows,
+                schema=meaning(widened(newest.schema, schema), schema),
+                n_rejected=newest.n_rejected + arrival.n_rejected,
+                warnings=tuple(dict.fromkeys((*newest.warnings, *arrival.warnings)))[-_MOST_WARNINGS:],
+            )
+            dataset = replace(dataset, size_bytes=dataset.size_bytes + arrival.size_bytes)
+            transaction.datasets.put(dataset)
+            transaction.audit.add(audited(actor, "dataset.append", dataset.id, now=now, n_rows=str(arrival.n_rows)))
+        self._compact(version)
+        return DatasetView(dataset=dataset, version=version, sample_profile=arrival.sample_profile)
+
+    def _checked(self, arrival: Arrival, segments: Sequence[Segment], id_column: str | None) -> set[UUID]:
+        """The segments that have none of the ids that came. Raises Conflict."""
+        if id_column is not None:
+            try:
+                row_ids.check_free(arrival.ids, arrival.hashes, segments, self._blobs, id_column)
+            except _MERGED:
+                return set()
+        return {segment.id for segment in segments}
+
+    def _judged(self, view: DatasetView, segments: Sequence[Segment], arrival: Arrival) -> Schema:
+        """The schema as it is with what came."""
+        came = arrival.paths(self._blobs)
+        schema = needed(came, view.version.schema)
+        if is_time_to_judge(view.version.n_rows, arrival.n_rows):
+            with suppress(*_MERGED):
+                paths, deleted = content(segments, view.dataset.id_column).files(self._blobs)
+                schema = judged([*paths, *came], deleted, schema)
+        return schema
+
+    def _change(self, actor: Actor, dataset_id: UUID, action: str, **fields: Any) -> DatasetView:
+        actor.need(Scope.DATA_WRITE)
+        with self._records.change(actor.organization_id) as transaction:
+            dataset = replace(transaction.datasets.get(dataset_id, lock=True), **fields)
+            transaction.datasets.put(dataset)
+            transaction.audit.add(audited(actor, action, dataset_id, now=self._now(), name=dataset.name))
+            return newest_view(transaction, dataset)
+
+    def _compact(self, version: DatasetVersion) -> None:
+        """Merge small segments, where there may be many. What was acknowledged stays so, whatever becomes of this."""
+        if version.n_segments <= compaction.MOST_SMALL:
+            return
+        try:
+            compaction.compact(self._records, self._blobs, self._arrivals, version, now=self._now)
+        except AthanorError as error:
+            log.warning("segments not merged", extra={"dataset_id": str(version.dataset_id), "error": str(error)})
