@@ -128,6 +128,7 @@ def open_platform(settings: Settings, *, forks: bool = False) -> Platform:
         folders.scratch,
         max_columns=settings.max_columns,
         memory_limit=settings.reading_memory_limit,
+        inflated_limit=settings.inflated_limit,
     )
     services = Services(
         keys=Keys(records, now),

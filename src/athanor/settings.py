@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     rate_per_minute: int = Field(1200, ge=1, description="Requests a key may make in a minute, in the long run.")
     rate_burst: int = Field(200, ge=1, description="Requests a key may make at once.")
     upload_limit: int = Field(500 * MB, ge=1, description="Bytes of one uploaded file.")
+    inflated_limit: int = Field(
+        16 * GB, ge=1, description="Bytes that a compressed file, or a workbook, may grow to while it is read."
+    )
     json_limit: int = Field(10 * MB, ge=1, description="Bytes of the body of a request that is no file.")
     max_columns: int = Field(50_000, ge=1, description="Columns a dataset may have.")
     server_paths: Annotated[tuple[Path, ...], NoDecode] = Field(

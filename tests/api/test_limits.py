@@ -131,6 +131,7 @@ def limited(limits, clock, *, is_upload=False):
 def ask(app, receive, **headers):
     scope = {
         "type": "http",
+        "query_string": b"",
         "method": "POST",
         "path": "/",
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
@@ -167,6 +168,7 @@ def test_what_a_body_announces_is_not_believed(tick, announced):
             app(
                 {
                     "type": "http",
+                    "query_string": b"",
                     "method": "POST",
                     "path": "/",
                     "headers": [(b"content-length", announced.encode("utf-8"))],

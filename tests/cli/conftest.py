@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import random
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from athanor.cli.endings import NAMES
 from athanor.cli.main import main
 
 ATHANOR = [sys.executable, "-m", "athanor.cli.main"]
@@ -22,6 +24,15 @@ class Ended:
     status: int
     out: str
     err: str
+
+
+@pytest.fixture(autouse=True)
+def handlers_as_before():
+    """A command ends deaf to signals, as its process is about to end. What runs it here goes on."""
+    before = {number: signal.getsignal(number) for number in NAMES}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

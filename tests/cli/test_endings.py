@@ -1,4 +1,4 @@
-"""What signals do to a training, state by state."""
+"""What signals do to a command, state by state."""
 
 import os
 import signal
@@ -52,7 +52,7 @@ def process():
 
 @pytest.fixture
 def endings(process):
-    return Endings(process.end)
+    return Endings("ended without a model", process.end)
 
 
 def send(number):
@@ -128,6 +128,6 @@ def test_while_the_model_is_put_in_place_and_afterwards_nothing_happens(number, 
 
 def test_under_nohup_the_closed_terminal_changes_nothing(process):
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with Endings(process.end).listening(process.tidy):
+    with Endings("ended without a model", process.end).listening(process.tidy):
         send(signal.SIGHUP)
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN

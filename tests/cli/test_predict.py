@@ -57,6 +57,32 @@ def test_a_cell_of_the_wrong_kind_is_told_by_row_and_column(classifier, athanor,
     assert "row 2" in ended.err.lower()
 
 
+def test_a_row_that_cannot_be_read_shifts_no_answers_the_file_is_refused_by_line(classifier, athanor, tmp_path):
+    new, out = tmp_path / "new.csv", tmp_path / "answers.csv"
+    new.write_text("size,town,garden\n140,Bonn,true\n30,Ulm\n21,Kiel,false\n")
+    ended = athanor("predict", classifier.model, new, "--out", out)
+    assert ended.status == 2
+    assert "line 3 (2 fields where 3 are expected)" in ended.err
+    assert "--rejects FILE" in ended.err
+    assert not out.exists()
+
+
+def test_rows_that_cannot_be_read_can_be_set_aside_and_the_others_predicted(classifier, athanor, tmp_path):
+    new, bad = tmp_path / "new.csv", tmp_path / "bad.csv"
+    new.write_text("size,town,garden\n140,Bonn,true\n30,Ulm\n21,Kiel,false\n")
+    ended = athanor("predict", classifier.model, new, "--rejects", bad)
+    assert ended.status == 0, ended.err
+    assert ended.out.splitlines() == ["prediction", "yes", "no"]
+    assert bad.read_text().splitlines() == ["line,reason,text", '3,2 fields where 3 are expected,"30,Ulm"']
+
+
+def test_answers_and_rejected_rows_do_not_go_into_one_file(classifier, athanor, tmp_path):
+    both = tmp_path / "both.csv"
+    ended = athanor("predict", classifier.model, classifier.file, "--out", both, "--rejects", both)
+    assert ended.status == 2
+    assert "two names" in ended.err
+
+
 @pytest.mark.parametrize("name", ["answers", "answers.xlsx", "answers.csv.zip"])
 def test_an_ending_that_names_no_format_is_refused_before_anything_is_read(name, classifier, athanor, tmp_path):
     ended = athanor("predict", classifier.model, classifier.file, "--out", tmp_path / name)

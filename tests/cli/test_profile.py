@@ -4,8 +4,11 @@ import csv
 import json
 import random
 import signal
+from functools import partial
 
 import pytest
+
+from athanor.cli.endings import Endings
 
 TOWNS = ("Ulm", "Bonn", "Kiel")
 
@@ -119,10 +122,18 @@ def test_a_signal_leaves_no_rows_behind(number, houses, tmp_path, athanor, monke
         (folder / "00000.parquet").write_bytes(b"rows")
         signal.raise_signal(number)
 
+    left = []
+
+    def end(status):
+        left.append(list(tmp_path.iterdir()))
+        raise SystemExit(status)
+
     monkeypatch.setattr("athanor.engine.segments.write_segments", write_some_rows)
+    monkeypatch.setattr("athanor.cli.profile.Endings", partial(Endings, end=end))
     ended = athanor("profile", houses)
     assert ended.status == 128 + number
-    assert list(tmp_path.iterdir()) == []
+    assert ended.out == ""
+    assert left == [[]]
 
 
 def test_a_terminal_that_cannot_show_a_name_gets_what_it_can(tmp_path, run_process, monkeypatch):

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
+import sys
+
 import pytest
 
 from athanor.cli import training_file
@@ -10,6 +15,11 @@ from athanor.cli.training_file import read_file
 from athanor.engine import training_table
 from athanor.engine.dataset_files import arrays_of
 from athanor.engine.readers import ReaderOptions
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 
 @pytest.fixture
@@ -43,6 +53,17 @@ def test_a_large_file_gives_what_a_small_one_gives(read_it, monkeypatch):
     for name in dataset.schema.names:
         for part, array in arrays_of(dataset[name]).items():
             assert (array == arrays_of(through_segments[name])[part]).all()
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress, zstd.compress])
+def test_a_compressed_file_is_taken_for_larger_than_it_is_whatever_it_is_called(tmp_path, monkeypatch, compress):
+    file = tmp_path / "t.csv"
+    file.write_bytes(compress(TEXT.encode()))
+    asked = []
+    monkeypatch.setattr(training_file, "LARGE", 2 * file.stat().st_size)
+    monkeypatch.setattr(training_file, "_read_large", lambda *_, **__: asked.append("large"))
+    read_file(file, ReaderOptions(), None, memory_limit=10**9, seed=0, folder=tmp_path / "segments", say=asked.append)
+    assert asked == ["large"]
 
 
 def test_rows_are_drawn_where_memory_is_short(read_it, monkeypatch):

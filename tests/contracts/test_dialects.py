@@ -75,5 +75,5 @@ def test_the_application_describes_itself_without_naming_an_outside_address(dial
 
 
 def test_a_path_is_an_upload_for_a_file_only(dialect):
-    assert not dialect.is_upload("GET", "/", "")
-    assert not dialect.is_upload("POST", "/nowhere", "multipart/form-data; boundary=b")
+    assert not dialect.is_upload("GET", "/", "", "")
+    assert not dialect.is_upload("POST", "/nowhere", "multipart/form-data; boundary=b", "")

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import date, datetime
 
 import numpy as np
 import pytest
 from scipy import sparse
 
+import athanor
 from athanor.engine.arrays import dataset_of
 from athanor.engine.dataset import Numbers, Times, Words
 from athanor.engine.learn import learn
@@ -96,3 +99,11 @@ def test_something_is_learned_from_a_matrix(as_matrix):
     plan = Plan(max_trials=1, time_limit_s=None)
     result = learn(dataset, Task(target="target"), plan, pool=InlinePool())
     assert result.score > 0.9
+
+
+def test_a_notebook_finds_it_under_the_packages_name_which_loads_nothing_before():
+    assert athanor.dataset_of is dataset_of
+    with pytest.raises(AttributeError, match="no attribute 'dataset'"):
+        _ = athanor.dataset
+    loaded = "import sys, athanor; sys.exit('polars' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", loaded], check=False).returncode == 0

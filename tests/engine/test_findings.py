@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from athanor.engine.findings import Kind, Severity, findings
+from athanor.engine.facts import Source, facts
+from athanor.engine.findings import Kind, Severity, findings_of
 from athanor.engine.inference import infer
 
 N = 400
@@ -20,7 +21,8 @@ CLASSES = np.where(OTHER + 0.5 * RNG.normal(size=N) > 0, "yes", "no")
 
 def found(columns, *, target=None, lazy=False):
     frame = pl.DataFrame(columns)
-    return findings(frame.lazy() if lazy else frame, infer(frame), target=target)
+    schema, source = infer(frame), Source(frame.lazy() if lazy else frame)
+    return findings_of(source, schema, facts(source, schema.names), target=target)
 
 
 def kinds(columns, **options):
@@ -54,7 +56,7 @@ def test_columns_that_say_nothing_are_named_with_what_becomes_of_them():
     assert told[Kind.ALL_MISSING].columns == ("none",)
     assert told[Kind.CONSTANT].columns == ("same",)
     assert told[Kind.ID_LIKE].columns == ("row",)
-    assert told[Kind.NEARLY_MISSING].message == "Column 'rare' is mostly without a value: 99.0% of the rows."
+    assert told[Kind.NEARLY_MISSING].message == "Column 'rare' is mostly without a value: 99 % of the rows."
     assert told[Kind.HIGH_MISSING].columns == ("half",)
     assert len(told) == 5
 
@@ -93,7 +95,7 @@ def test_words_that_are_mostly_numbers_are_told_with_the_first_cell_that_is_none
     cells = [None, *(f"{i / 8}" for i in range(N - 3)), "n.v.", "unknown"]
     finding = one(Kind.MIXED_TYPES, {"a": NOISE, "price": cells}, lazy=lazy)
     assert finding.columns == ("price",)
-    assert "99.5% of its values are numbers: 2 are not (first: 'n.v.', row 399)" in finding.message
+    assert "99.5 % of its values are numbers: 2 are not (first: 'n.v.', row 399)" in finding.message
 
 
 def test_words_that_are_mostly_dates_are_told_too():
@@ -112,7 +114,7 @@ def test_codes_are_no_mixed_types(cells):
 def test_rows_that_repeat_are_counted_apart_from_ids(lazy):
     columns = {"row": range(N), "a": [*NOISE[: N - 10], *NOISE[:10]], "b": [*OTHER[: N - 10], *OTHER[:10]]}
     finding = one(Kind.DUPLICATE_ROWS, columns, lazy=lazy)
-    assert "(apart from 'row'): 10 (2.50%)" in finding.message
+    assert "(apart from 'row'): 10 (2.5 %)" in finding.message
     assert finding.severity is Severity.INFO
 
 
@@ -122,7 +124,7 @@ def test_a_single_column_repeats_by_nature_unless_it_holds_texts_or_vectors():
     vectors = pl.Series([[float(i // 4), 1.0] for i in range(N)], dtype=pl.Array(pl.Float32, 2))
     assert Kind.DUPLICATE_ROWS not in kinds({"word": words, "y": CLASSES}, target="y")
     assert Kind.DUPLICATE_ROWS in kinds({"text": texts, "y": CLASSES}, target="y")
-    assert "300 (75.00%)" in one(Kind.DUPLICATE_ROWS, {"v": vectors}).message
+    assert "300 (75 %)" in one(Kind.DUPLICATE_ROWS, {"v": vectors}).message
 
 
 def test_rows_whose_columns_are_exchanged_are_different_rows():
@@ -133,7 +135,7 @@ def test_rows_that_contradict_each_other_are_counted():
     columns = {"a": [*NOISE, *NOISE[:12]], "b": [*OTHER, *OTHER[:12]]}
     flipped = ["no" if label == "yes" else "yes" for label in CLASSES[:12]]
     finding = one(Kind.CONFLICTING_ROWS, {**columns, "y": [*CLASSES, *flipped]}, target="y")
-    assert "in 'y': 12 (2.91%)" in finding.message
+    assert "in 'y': 12 (2.9 %)" in finding.message
     assert Kind.CONFLICTING_ROWS not in kinds({**columns, "y": [*CLASSES, *CLASSES[:12]]}, target="y")
 
 
@@ -205,7 +207,7 @@ def test_what_is_wrong_with_a_target_is_told():
         return {kind: finding for kind, finding in told.items() if kind.startswith("target")}
 
     missing = target([None, *NOISE[1:]])
-    assert missing[Kind.TARGET_MISSING].message == "1 of 400 rows (0.2%) have no 'y'; they are left out of training."
+    assert missing[Kind.TARGET_MISSING].message == "1 of 400 rows (0.2 %) have no 'y'; they are left out of training."
     assert target(pl.Series([None] * N, dtype=pl.String))[Kind.TARGET_MISSING].severity is Severity.SERIOUS
     assert target(["yes"] * N)[Kind.TARGET_ONE_CLASS].severity is Severity.SERIOUS
     assert "'c' (3)" in target([*CLASSES[3:], "c", "c", "c"])[Kind.TARGET_RARE_CLASSES].message

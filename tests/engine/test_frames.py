@@ -60,7 +60,7 @@ def test_a_column_that_is_not_there_is_missing_in_every_row():
 
 
 def test_vectors_must_be_there_and_of_their_length():
-    with pytest.raises(InvalidInput, match="vectors cannot be missing"):
+    with pytest.raises(InvalidInput, match="a vector cannot be missing"):
         to_dataset(FRAME.drop("v"), infer(FRAME))
     longer = ColumnSchema(name="v", type=ColumnType.VECTOR, storage=Storage.DENSE, dim=3)
     with pytest.raises(InvalidInput, match="expected 3 numbers in every row, got 2 numbers in row 1"):

@@ -14,7 +14,9 @@ from athanor.engine.learn import learn
 from athanor.engine.overrides import with_types
 from athanor.engine.plan import Plan
 from athanor.engine.pool import InlinePool
+from athanor.engine.readers import read
 from athanor.engine.schema import ColumnType, Storage
+from athanor.engine.spellings import EPOCH_SPAN
 from athanor.engine.task import Task
 from athanor.engine.training_set import make_training_set
 from athanor.errors import InvalidInput
@@ -51,6 +53,17 @@ def test_words_that_are_dates_become_times(cells, moment):
 def test_whole_numbers_that_are_dates_become_times():
     typed = with_types(a_dataset(x=[20240301, 20241231]), {"x": ColumnType.DATETIME})
     assert typed["x"].values[1] == np.datetime64("2024-12-31")
+
+
+def test_numbers_are_seconds_up_to_the_same_instant_as_where_a_file_is_read(tmp_path):
+    last, first_beyond = EPOCH_SPAN.stop // 1_000_000 - 1, EPOCH_SPAN.stop // 1_000_000
+    assert isinstance(with_types(a_dataset(x=[last]), {"x": ColumnType.DATETIME})["x"], Times)
+    with pytest.raises(InvalidInput, match="cannot be taken as datetime"):
+        with_types(a_dataset(x=[first_beyond]), {"x": ColumnType.DATETIME})
+    (tmp_path / "x.csv").write_text(f"time\n{last}\n")
+    assert read(tmp_path / "x.csv").schema["time"].storage is Storage.DATETIME
+    (tmp_path / "x.csv").write_text(f"time\n{first_beyond}\n")
+    assert read(tmp_path / "x.csv").schema["time"].storage is Storage.INTEGER
 
 
 def test_times_become_categories():

@@ -11,7 +11,7 @@ import pytest
 
 from athanor.engine import facts
 from athanor.engine.inference import infer
-from athanor.engine.profile import profile
+from athanor.engine.profile import Profile, profile
 from athanor.errors import InvalidInput
 
 FRAME = pl.DataFrame(
@@ -74,6 +74,13 @@ def test_numbers_at_the_edges_have_a_profile_of_plain_json(values):
 
 def test_a_profile_is_plain_json():
     json.dumps(profile(FRAME, infer(FRAME)).to_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize("target", [None, "word"])
+def test_a_profile_comes_back_from_json_as_it_was(target):
+    numbers = FRAME.with_columns(y=pl.Series([1.5, 2.0, 0.0, 4.0, 3.0]))
+    found = profile(numbers, infer(numbers), target=target)
+    assert Profile.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 
 def test_numbers_have_zeros_and_distinct_values():

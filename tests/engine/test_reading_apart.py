@@ -83,6 +83,22 @@ def test_a_reader_that_breaks_is_an_error_in_words(reading, tmp_path, monkeypatc
         read_apart(reading(), memory_limit=PLENTY)
 
 
+def test_a_long_order_is_handed_over_though_the_reader_takes_its_time_to_begin(reading, tmp_path, monkeypatch):
+    slow, python = tmp_path / "slow", sys.executable
+    slow.write_text(
+        f"#!{python}\nimport os, signal, sys, time\n"
+        "signal.alarm(30)  # rather a failure than a test without an end\n"
+        f"time.sleep(0.2)\nos.execv({python!r}, [{python!r}, *sys.argv[1:]])\n"
+    )
+    slow.chmod(0o700)
+    monkeypatch.setattr(reading_apart.sys, "executable", str(slow))
+    monkeypatch.setattr(reading_apart, "LOOK_S", 0.02)
+    names = [f"{number:0100}" for number in range(1000)]  # more than a pipe holds
+    columns = [ColumnSchema(name=name, type=ColumnType.NUMERIC, storage=Storage.FLOAT) for name in names]
+    read = read_apart(reading(schema=Schema(tuple(columns))), memory_limit=PLENTY)
+    assert read.written.n_rows == 300
+
+
 def test_a_reader_that_is_killed_is_an_error_in_words(endless):
     def kill():
         until = time.monotonic() + 10

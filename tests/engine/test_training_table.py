@@ -9,7 +9,7 @@ import pytest
 from athanor.engine.inference import infer
 from athanor.engine.plan import Plan
 from athanor.engine.schema import ColumnType
-from athanor.engine.segments import write_segment
+from athanor.engine.segments import Deleted, write_segment
 from athanor.engine.task import Task
 from athanor.engine.training_set import make_training_set
 from athanor.engine.training_table import read_for
@@ -77,6 +77,17 @@ def test_where_memory_is_short_rows_are_drawn_and_the_user_is_told(path):
     assert "the table needs about 1 MB" in told
     again, _ = read_for(Task(target="y", features=("x",)), [path], SCHEMA, memory_limit=3_200_000, seed=0)
     np.testing.assert_array_equal(dataset["x"].values, again["x"].values)
+
+
+def test_rows_that_were_deleted_are_not_counted(path, tmp_path):
+    gone = write_segment(FRAME[2000:].select("key"), tmp_path / "gone.parquet").path
+    without = Deleted(id_column="key", tombstones={0: [gone]})
+    task = Task(target="y", features=("x",))
+    dataset, told = read_for(task, [path], SCHEMA, memory_limit=PLENTY, seed=0, without=without)
+    assert (dataset.n_rows, told) == (2000, None)
+    dataset, told = read_for(task, [path], SCHEMA, memory_limit=320_000, seed=0, without=without)
+    assert dataset.n_rows == 1000
+    assert told.startswith("Learning from 1,000 of 2,000 rows")
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ import pytest
 from athanor.core.actor import Scope
 from athanor.core.dataset import SegmentKind
 from athanor.core.job import JobState
+from athanor.engine import segments
 from athanor.engine.dataset import Dataset, Vectors, Words
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.segments import read_segments
 from athanor.engine.task import Task
 from athanor.errors import AthanorError, Conflict, InvalidInput, NotFound, NotSupported, ScopeMissing, Unavailable
-from athanor.services import compaction
+from athanor.services import compaction, datasets, row_pages
 from athanor.services.execution import Execution
 from athanor.services.profile import make_profile
 
@@ -157,6 +158,16 @@ def test_numbers_that_are_not_whole_make_room_for_themselves(world, plain):
     assert [row[2] for row in world.datasets.rows(world.actor, plain, offset=4).rows] == [24, 25.5, 26.5]
 
 
+@pytest.mark.parametrize(
+    ("cell", "wanted"), [(66.5, "a whole number, as the ids"), (9007199254740993, r"at most 2\*\*53"), (10**20, "2")]
+)
+def test_a_row_whose_id_would_be_kept_as_another_number_is_refused(world, cell, wanted):
+    numbered = world.a_dataset("id,name\n1,Ann\n2,Bob\n", name="numbered", id_column="id").dataset.id
+    with pytest.raises(InvalidInput, match=rf"Row 2, column 'id': expected .*{wanted}.*got {cell}"):
+        world.datasets.append_rows(world.actor, numbered, [{"id": 3}, {"id": cell}])
+    assert world.datasets.rows(world.actor, numbered).total == 2
+
+
 def test_a_parquet_file_that_keeps_columns_otherwise_is_read_as_the_dataset_s(world, plain):
     path = world.folder / "other.parquet"
     pl.DataFrame({"age": ["25", None], "id": [5, 6]}).write_parquet(path)
@@ -245,10 +256,17 @@ def test_a_block_of_vectors_is_appended(world, embedded):
 
 
 def test_vectors_of_another_length_and_rows_without_one_are_refused(world, embedded):
+    path = world.folder / "short.parquet"
+    pl.DataFrame({"id": ["c"], "v": [[1.0, 2.0]]}).write_parquet(path)
+    with pytest.raises(InvalidInput, match="vectors of 3 numbers"):
+        world.datasets.append(world.actor, embedded, path, filename=path.name)
+    pl.DataFrame({"id": ["c"], "v": [1.0]}).write_parquet(path)
+    with pytest.raises(InvalidInput, match="single values where dense values are expected"):
+        world.datasets.append(world.actor, embedded, path, filename=path.name)
     with pytest.raises(InvalidInput, match="vectors of 3 numbers"):
         world.datasets.append_dataset(world.actor, embedded, vectors(np.ones((1, 2), np.float32), ["c"]))
     without = vectors(np.ones((1, 3), np.float32), ["c"]).select(["id"])
-    with pytest.raises(InvalidInput, match="'v' is missing"):
+    with pytest.raises(InvalidInput, match="'v' is not there, and a vector cannot be missing"):
         world.datasets.append_dataset(world.actor, embedded, without)
 
 
@@ -399,6 +417,52 @@ def test_a_row_that_two_delete_at_once_is_deleted_once(world, people, monkeypatc
 def test_rows_without_ids_cannot_be_deleted(world, plain):
     with pytest.raises(InvalidInput, match="have no ids"):
         world.datasets.delete_rows(world.actor, plain, ["p1"])
+
+
+def test_a_page_has_a_bounded_number_of_cells(world, plain, monkeypatch):
+    monkeypatch.setattr(row_pages, "MOST_CELLS", 6)
+    with pytest.raises(InvalidInput, match=r"3 rows .* `limit`.* `columns`"):
+        world.datasets.rows(world.actor, plain, limit=3)
+    assert len(world.datasets.rows(world.actor, plain, limit=2).rows) == 2
+    assert len(world.datasets.rows(world.actor, plain, limit=100, columns=["id"]).rows) == 5
+
+
+@pytest.mark.parametrize("storage", ["dense", "sparse"])
+def test_components_of_vectors_are_cells_of_a_page(world, monkeypatch, storage):
+    dense = pl.Series("v", [[1.0, 2.0, 3.0]] * 4)
+    numbers = {"indices": [0, 1, 2], "values": [1.0, 2.0, 3.0]}
+    path = world.folder / "vectors.parquet"
+    pl.DataFrame({"v": dense if storage == "dense" else [numbers] * 4}).write_parquet(path)
+    view = world.ingest.receive(path, filename=path.name, name=None, actor=world.actor)
+    monkeypatch.setattr(row_pages, "MOST_CELLS", 2)
+    with pytest.raises(InvalidInput, match="each component of a vector"):
+        world.datasets.rows(world.actor, view.dataset.id, limit=2)
+    assert len(world.datasets.rows(world.actor, view.dataset.id, limit=1).rows) == 1, "else it could not be seen"
+
+
+def test_vectors_in_another_storage_than_the_dataset_s_are_written_anew_segment_by_segment(world, monkeypatch):
+    path = world.folder / "dense.parquet"
+    pl.DataFrame({"v": [[1.0, 0.0, 2.0]]}).write_parquet(path)
+    view = world.ingest.receive(path, filename=path.name, name=None, actor=world.actor)
+    write = segments.write_segments
+    monkeypatch.setattr(segments, "write_segments", lambda *given, **more: write(*given, **more, largest_rows=2))
+    sparse = [{"indices": [place % 3], "values": [place + 1.0]} for place in range(5)]
+    pl.DataFrame({"v": sparse}).write_parquet(path)
+    appended = world.datasets.append(world.actor, view.dataset.id, path, filename=path.name)
+    assert appended.version.n_segments == 4
+    rows = world.datasets.rows(world.actor, view.dataset.id, offset=1).rows
+    assert rows == [[[1, 0, 0]], [[0, 2, 0]], [[0, 0, 3]], [[4, 0, 0]], [[0, 5, 0]]]
+
+
+def test_columns_that_could_not_be_judged_are_told_in_the_log(world, plain, monkeypatch, caplog):
+    def damaged(*_):
+        raise InvalidInput("The segment cannot be read.")
+
+    monkeypatch.setattr(datasets, "judged", damaged)
+    assert append(world, plain, rows_like(*range(5, 20))).version.n_rows == 20
+    assert [record.error for record in caplog.records if record.msg == "columns not judged"] == [
+        "The segment cannot be read."
+    ]
 
 
 def test_pages_count_only_rows_that_are_left(world, people):
@@ -731,8 +795,12 @@ def test_rows_whose_shared_blob_goes_meanwhile_are_not_recorded(world):
 
 
 def test_a_dataset_gets_another_name_and_labels(world, people):
-    assert world.datasets.rename(world.actor, people, " Folk ").dataset.name == "Folk"
-    assert world.datasets.label(world.actor, people, {"team": "north"}).dataset.labels == {"team": "north"}
+    assert world.datasets.change(world.actor, people, name=" Folk ").dataset.name == "Folk"
+    changed = world.datasets.change(world.actor, people, labels={"team": "north"}).dataset
+    assert (changed.name, changed.labels) == ("Folk", {"team": "north"})
+    with pytest.raises(InvalidInput):
+        world.datasets.change(world.actor, people, name="", labels={})
+    assert world.ingest.get(world.actor, people).dataset.labels == {"team": "north"}, "both or neither"
     assert world.ingest.get(world.actor, people).dataset.handle == "people"
 
 
@@ -740,9 +808,9 @@ def test_what_changes_a_dataset_is_in_the_audit_log(world, people):
     append(world, people, rows_like(5))
     world.datasets.delete_rows(world.actor, people, ["p5"])
     replace_all(world, people, "id,x\na,1\n")
-    world.datasets.rename(world.actor, people, "folk")
+    world.datasets.change(world.actor, people, name="folk")
     world.datasets.delete(world.actor, people)
-    actions = ["append", "delete_rows", "new_version", "rename", "delete"]
+    actions = ["append", "delete_rows", "new_version", "change", "delete"]
     assert world.audited()[1:] == [f"dataset.{action}" for action in actions]
 
 
@@ -758,7 +826,7 @@ def test_a_dataset_of_another_organization_does_not_exist(world, people):
         lambda: datasets.rows(stranger, people),
         lambda: datasets.download(stranger, people),
         lambda: datasets.rejects(stranger, people),
-        lambda: datasets.rename(stranger, people, "mine"),
+        lambda: datasets.change(stranger, people, name="mine"),
         lambda: datasets.delete(stranger, people),
     ):
         with pytest.raises(NotFound):
@@ -773,7 +841,7 @@ def test_reading_and_changing_need_their_scopes(world, people):
         lambda: world.datasets.append_rows(reader, people, [{"id": "x"}]),
         lambda: world.datasets.delete_rows(reader, people, ["p1"]),
         lambda: world.datasets.new_version(reader, people, path, filename="a.csv"),
-        lambda: world.datasets.rename(reader, people, "mine"),
+        lambda: world.datasets.change(reader, people, name="mine"),
         lambda: world.datasets.delete(reader, people),
     ):
         with pytest.raises(ScopeMissing, match="data:write"):

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import bz2
 import errno
+import gzip
 import json
 import os
+import zipfile
+from contextlib import contextmanager
 from threading import Barrier, Thread
 
 import polars as pl
 import pytest
 
 from athanor.core.actor import Scope
-from athanor.core.job import JobKind, JobState, Lane
+from athanor.core.job import JobKind, JobState, Lane, advance
 from athanor.core.ports import EVERYONE
 from athanor.engine import segments
 from athanor.engine.schema import ColumnType
@@ -48,6 +52,54 @@ def test_the_profile_is_there_once_its_job_is_done(world):
     make_profile(world.records, world.blobs, view.version.id)
     profile = world.ingest.profile(world.actor, view.dataset.id).profile
     assert "churned" in json.dumps(profile)
+
+
+def profile_jobs(world):
+    return sorted(world.all_of("jobs"), key=lambda job: job.created_at)
+
+
+def a_failed_profile(world):
+    """A dataset whose profile was not made, a minute ago."""
+    view = world.a_dataset()
+    (job,) = world.all_of("jobs")
+    with world.records.change(EVERYONE) as transaction:
+        running = advance(job, JobState.RUNNING, now=world.clock())
+        transaction.jobs.put(advance(running, JobState.FAILED, now=world.clock(), error="Lost."))
+    world.clock.pass_(minutes=1)
+    return view
+
+
+def test_a_profile_that_failed_stays_so_while_the_rows_are_the_same(world):
+    view = a_failed_profile(world)
+    found = world.ingest.profile(world.actor, view.dataset.id)
+    assert (found.state, found.error) == (JobState.FAILED, "Lost.")
+    assert len(profile_jobs(world)) == 1
+
+
+def test_a_profile_that_failed_is_made_anew_once_the_rows_are_others(world):
+    view = a_failed_profile(world)
+    appended = world.datasets.append_rows(world.actor, view.dataset.id, [{"age": 1}])
+    assert appended.version.id == view.version.id
+    assert world.ingest.profile(world.actor, view.dataset.id).state is JobState.QUEUED
+    assert world.ingest.profile(world.actor, view.dataset.id).state is JobState.QUEUED
+    assert [job.state for job in profile_jobs(world)] == [JobState.FAILED, JobState.QUEUED]
+
+
+def test_two_that_ask_for_a_profile_at_once_get_one_job(world, monkeypatch):
+    view = a_failed_profile(world)
+    world.datasets.append_rows(world.actor, view.dataset.id, [{"age": 1}])
+    look = world.records.look
+
+    @contextmanager
+    def slow_look(*whose):
+        with look(*whose) as transaction:
+            yield transaction
+        monkeypatch.setattr(world.records, "look", look)
+        world.ingest.profile(world.actor, view.dataset.id)  # somebody else, between the look and the change
+
+    monkeypatch.setattr(world.records, "look", slow_look)
+    assert world.ingest.profile(world.actor, view.dataset.id).state is JobState.QUEUED
+    assert len(profile_jobs(world)) == 2
 
 
 def test_profiling_twice_keeps_one_profile(world):
@@ -199,7 +251,11 @@ def test_a_large_file_is_read_by_a_process_of_its_own(world, monkeypatch):
         ("a.json", b"[{}]", 4, False),
         ("a.json", b"[{}]", 5, True),
         ("a.csv", b"PK\x03\x04", 5, True),
-        ("a.csv.gz", b"\x1f\x8b\x08\x00", 5, True),
+        ("a.csv.gz", b"\x1f\x8b\x08\x00", 1, True),
+        ("a.csv", b"\x28\xb5\x2f\xfd", 1, True),
+        ("a.csv.bz2", b"BZh9", 1, True),
+        ("a.csv.xz", b"\xfd7zXZ\x00", 1, True),
+        ("a.csv.zip", b"PK\x03\x04", 1, True),
     ],
 )
 def test_what_is_read_apart_goes_by_size_and_format(tmp_path, filename, content, size, is_apart):
@@ -207,6 +263,22 @@ def test_what_is_read_apart_goes_by_size_and_format(tmp_path, filename, content,
     path.write_bytes(content)
     os.truncate(path, size * 2**20)
     assert arrivals.is_large(path, filename) is is_apart
+
+
+def test_a_small_workbook_is_no_compressed_file(tmp_path):
+    path = tmp_path / "a.xlsx"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+    assert not arrivals.is_large(path, path.name)
+
+
+def test_a_small_compressed_file_is_inflated_nowhere_but_in_the_scratch_folder(world, monkeypatch):
+    monkeypatch.setattr(arrivals, "read_here", None)
+    path = world.folder / "customers.csv.bz2"
+    path.write_bytes(bz2.compress(world.a_file().read_bytes()))
+    view = world.ingest.receive(path, filename=path.name, name=None, actor=world.actor)
+    assert (view.dataset.name, view.version.n_rows) == ("customers", 40)
+    assert list(world.scratch.iterdir()) == []
 
 
 def test_a_large_file_that_takes_too_much_memory_leaves_nothing(world, monkeypatch):
@@ -348,6 +420,16 @@ def test_datasets_are_found_by_their_name_page_by_page(world):
     rest = world.ingest.find(world.actor, search="SALES", limit=1, offset=1)
     assert {view.dataset.id for view in (*page.items, *rest.items)} == {ids[0], ids[2]}
     assert world.ingest.find(world.an_actor()).total == 0
+
+
+def test_a_compressed_file_may_grow_to_the_operators_limit(world, tmp_path):
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"a\n" + b"1\n" * 1000))
+    capped = arrivals.Arrivals(world.records, world.blobs, world.scratch, inflated_limit=1000)
+    with (
+        pytest.raises(TooLarge, match="inflates to more than 1,000 bytes"),
+        capped.of_file(tmp_path / "a.csv.gz", filename="a.csv.gz", options=None, sha256="", actor=world.actor),
+    ):
+        pass
 
 
 def test_a_version_that_is_not_there_is_not_found(world):

@@ -220,6 +220,13 @@ HEADERS = [
     OddFile(name="blanks", content=b" \n\t\n  \n", refused="(?i)blank|empty|no row"),
     OddFile(name="a mark and nothing else", content=b"\xef\xbb\xbf", refused="(?i)empty|blank|no row"),
     OddFile(
+        name="names that are patterns",
+        content=b"*,^b$\n1,x\n2,y\n",
+        columns=["column_1", "column_2"],
+        rows=AB["rows"],
+        said=["'\\*'.*'column_1'", "'\\^b\\$'.*'column_2'"],
+    ),
+    OddFile(
         name="names of markup",
         content=b"<script>alert(1)</script>,=1+1\n1,x\n2,y\n",
         columns=["<script>alert(1)</script>", "=1+1"],

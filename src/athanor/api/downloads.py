@@ -11,6 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from athanor.api.uploads import shown_filename
+
 
 class DownloadResponse(StreamingResponse):
     """A file to save. Made in a thread: the first piece is waited for, so that what goes wrong there is an error."""
@@ -34,8 +36,7 @@ class DownloadResponse(StreamingResponse):
 
 def content_disposition(filename: str) -> str:
     """The header, with the name as everybody can read it and as it is (RFC 6266)."""
-    last = filename.replace("\\", "/").rpartition("/")[2]
-    shown = "".join(character for character in last if unicodedata.category(character)[0] != "C").strip() or "file"
+    shown = shown_filename(filename)
     plain = unicodedata.normalize("NFKD", shown).encode("ascii", "ignore").decode()
     safe = "".join(character if character.isalnum() or character in " ._-()" else "_" for character in plain)
     return f"attachment; filename=\"{safe.strip(' .') or 'file'}\"; filename*=UTF-8''{quote(shown, safe='')}"

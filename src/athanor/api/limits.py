@@ -95,7 +95,7 @@ class Limited:
         limits: Limits,
         rates: Rates,
         clock: Clock,
-        is_upload: Callable[[str, str, str], bool],  # of method, path and content type
+        is_upload: Callable[[str, str, str, str], bool],  # of method, path, content type and query
         respond: Callable[[AthanorError], Response],
     ) -> None:
         self._app, self._limits, self._rates, self._clock = app, limits, rates, clock
@@ -106,7 +106,9 @@ class Limited:
         key = key_text(headers)
         client = scope.get("client")
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        is_upload = self._is_upload(scope["method"], path, headers.get("content-type", ""))
+        is_upload = self._is_upload(
+            scope["method"], path, headers.get("content-type", ""), scope["query_string"].decode("latin-1")
+        )
         limit = self._limits.upload_bytes if is_upload else self._limits.json_bytes
         try:
             self._rates.charge(key, client[0] if client else "unknown")

@@ -19,17 +19,16 @@ def reading_options(fields: Mapping[str, str]) -> ReaderOptions | None:
 
     An empty field is one that is not there, but for `quote`, where it says that there are no quotes.
     """
-    from athanor.engine.readers import ReaderOptions
+    from athanor.engine.readers import ReaderOptions, spelled_delimiter
 
     given = {name: fields[name] for name in READING if fields.get(name) or (name == "quote" and name in fields)}
     if not given:
         return None
     for name, text in given.items():
         _check_text(text, field=name)
-    delimiter = given.get("delimiter")
     return ReaderOptions(
         format=given.get("format"),
-        delimiter="\t" if delimiter in {"tab", r"\t"} else delimiter,
+        delimiter=spelled_delimiter(given.get("delimiter")),
         quote=given.get("quote"),
         encoding=given.get("encoding"),
         has_header=_truth(given["has_header"], field="has_header") if "has_header" in given else None,

@@ -23,7 +23,8 @@ from athanor.errors import InvalidInput, TooLarge, Unavailable
 log = logging.getLogger(__name__)
 
 _PREFIX = "upload-"
-_FORM = b"multipart/form-data"
+_FORM, _URLENCODED = b"multipart/form-data", b"application/x-www-form-urlencoded"
+_HOW = "Send a multipart/form-data form with the file in a part named `file`, or the file's bytes as the body."
 _WRITE_BYTES = 2**20  # what is gathered before a thread writes it
 _MAX_FIELDS, _MAX_FIELD_BYTES = 50, 64 * 2**10
 MAX_OPEN_UPLOADS = 16  # at the same time; each may hold a spool file as large as the upload limit
@@ -57,7 +58,10 @@ class Spool:
         Fields come in the form or in the query.
         """
         query = dict(request.query_params)
-        if is_form(request.headers.get("content-type", "")):
+        content_type = request.headers.get("content-type", "")
+        if parse_options_header(content_type)[0] == _URLENCODED and "filename" not in query:
+            raise InvalidInput(f"A urlencoded form cannot hold a file. {_HOW}", field="file")
+        if is_form(content_type):
             async with self.form(request) as received:
                 yield replace(received, fields={**query, **received.fields})
         else:
@@ -161,7 +165,7 @@ class _Form:
         if not self._is_whole:
             raise InvalidInput("The multipart form ended before its closing boundary. Send it again.")
         if self.filename is None:
-            raise InvalidInput("The form has no part named `file` that holds a file.", field="file")
+            raise InvalidInput(f"The form has no part named `file` that holds a file. {_HOW}", field="file")
 
     def texts(self) -> Mapping[str, str]:
         try:

@@ -1,4 +1,4 @@
-"""What signals do to a training: Ctrl-C, SIGTERM and SIGHUP finish it with the best so far, Ctrl-C again ends it."""
+"""What Ctrl-C, SIGTERM and SIGHUP do to a command: end it tidily, or finish a training with the best so far."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIG
 
 
 class Endings:
-    """Takes the signals, and does with them what the training has come to.
+    """Takes the signals, and does with them what the command has come to.
 
     at first              they are kept for later: nothing may come between a folder and the one who will remove it
-    inside `listening`    any ends the process without a model
+    inside `listening`    any ends the process
     after `finish_with`   the first one finishes it; Ctrl-C ends the process when it is finishing already
     after `listening`     nothing happens any more, until the process has ended
 
@@ -33,8 +33,9 @@ class Endings:
     terminal or ends a whole process group is for the one who holds the model.
     """
 
-    def __init__(self, end: Callable[[int], object] = os._exit) -> None:
-        """`end` takes the exit status and does not return, but in tests."""
+    def __init__(self, outcome: str, end: Callable[[int], object] = os._exit) -> None:
+        """`outcome` says how an end leaves things; `end` takes the exit status and does not return, but in tests."""
+        self._outcome = outcome
         self._end_process = end
         self._kept: signal.Signals | None = None
         self._tidy: Callable[[], None] | None = None
@@ -49,7 +50,7 @@ class Endings:
 
     @contextmanager
     def listening(self, tidy: Callable[[], None]) -> Iterator[None]:
-        """Take signals inside the block; `tidy` removes what the training would leave, should one end it."""
+        """Take signals inside the block; `tidy` removes what the command would leave, should one end it."""
         self._tidy = tidy
         if self._kept is not None:
             self._end(self._kept)
@@ -89,7 +90,7 @@ class Endings:
             if self._tidy is not None:
                 self._tidy()
             # Not by print: the signal may have come in the middle of one.
-            os.write(sys.stderr.fileno(), f"athanor: ended without a model ({NAMES[number]}).\n".encode())
+            os.write(sys.stderr.fileno(), f"athanor: {self._outcome} ({NAMES[number]}).\n".encode())
         finally:
             self._end_process(128 + number)  # what shells report for a program that a signal ended
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from athanor.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from athanor.engine.readers import Reject
 
 
 def check_output(out: Path, file: Path, *, option: str) -> None:
@@ -34,3 +38,14 @@ def whole_file(out: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             unfinished.unlink()
+
+
+def write_rejects_file(out: Path, rejects: Iterable[Reject]) -> None:
+    """The rows that could not be read, as CSV."""
+    from athanor.engine.readers.rejects import write_rejects
+
+    with (
+        whole_file(out) as unfinished,
+        unfinished.open("w", newline="", encoding="utf-8", errors="replace") as stream,
+    ):
+        write_rejects(stream, rejects)

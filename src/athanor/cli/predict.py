@@ -10,7 +10,7 @@ import typer
 
 from athanor.cli import reading_options as reading
 from athanor.cli.epilogs import as_written
-from athanor.cli.output_files import check_output, whole_file
+from athanor.cli.output_files import check_output, whole_file, write_rejects_file
 from athanor.cli.quantities import spell_duration
 from athanor.errors import InvalidInput
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from athanor.engine.predictions import Predictions
+    from athanor.engine.readers import Table
 
 EPILOG = as_written("""
 Examples:
@@ -31,6 +32,7 @@ missing. The answers stand in the order of the rows: `prediction`, and with --pr
 `proba_<class>` per class.
 """)
 ENDINGS = (".csv", ".parquet")
+SHOWN = 5  # line numbers that a message lists
 
 
 def predict(
@@ -46,6 +48,13 @@ def predict(
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="File to write; .csv or .parquet. [default: standard output, as CSV]"),
+    ] = None,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="CSV file for the rows that cannot be read; the others are predicted. [default: refuse]",
+        ),
     ] = None,
     format: reading.Format = None,  # noqa: A002 - an option's name
     delimiter: reading.Delimiter = None,
@@ -71,6 +80,8 @@ def predict(
     )
     if out is not None:
         _check_out(out, file)
+    if rejects is not None:
+        _check_rejects(rejects, file, out)
     from time import monotonic
 
     from athanor.engine.frames import to_dataset
@@ -84,9 +95,13 @@ def predict(
     if proba and not predictor.classes:
         raise InvalidInput("This model predicts a number, so there are no classes for --proba to show.", field="proba")
     table = read(file, options=options, schema=predictor.schema)
+    if rejects is None and table.n_rejected:
+        raise InvalidInput(_refusal(table, file), field="rejects")
     for warning in table.warnings:
         print(f"athanor: {warning}", file=sys.stderr)
     answers = predictor.predict(to_dataset(table.frame, table.schema))
+    if rejects is not None:
+        write_rejects_file(rejects, table.rejects)
     _write(_answer_frame(answers, proba=proba), out)
     if out is not None:
         print(f"{len(answers):,} rows -> {out} ({spell_duration(monotonic() - begun)})", file=sys.stderr)
@@ -96,6 +111,22 @@ def _check_out(out: Path, file: Path) -> None:
     if out.suffix.lower() not in ENDINGS:
         raise InvalidInput(f"{out} ends with neither .csv nor .parquet, so its format is not known.", field="out")
     check_output(out, file, option="out")
+
+
+def _check_rejects(rejects: Path, file: Path, out: Path | None) -> None:
+    check_output(rejects, file, option="rejects")
+    if rejects == out:
+        raise InvalidInput(f"--out and --rejects are both {out}. Give them two names.", field="rejects")
+
+
+def _refusal(table: Table, file: Path) -> str:
+    """Without a row the answers below it would stand beside the rows of others."""
+    lines = "; ".join(f"line {reject.line} ({reject.reason})" for reject in table.rejects[:SHOWN])
+    more = f"; and {table.n_rejected - SHOWN:,} more" if table.n_rejected > SHOWN else ""
+    return (
+        f"Nothing was predicted: {file} has rows that cannot be read, at {lines}{more}. "
+        "Correct them, or give --rejects FILE to set them aside there and predict the others."
+    )
 
 
 def _answer_frame(answers: Predictions, *, proba: bool) -> pl.DataFrame:

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from athanor.cli import reading_options as reading
+from athanor.cli.endings import Endings
 from athanor.cli.epilogs import as_written
-from athanor.cli.output_files import check_output, whole_file
+from athanor.cli.output_files import check_output, whole_file, write_rejects_file
 from athanor.cli.quantities import spell_duration, spell_size
 from athanor.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from athanor.engine.profile import Profile
     from athanor.engine.readers import ReaderOptions
     from athanor.engine.segments import Written
@@ -102,7 +98,7 @@ def profile(
     written, found = _profile(file, options, target=target, sample_rows=sample)
     about = f"{written.format}, {spell_size(file.stat().st_size)}, {spell_duration(time.monotonic() - started)}"
     if rejects is not None:
-        _write_rejects(written, rejects)
+        write_rejects_file(rejects, written.rejects)
     if html is not None:
         _write_page(found, written, file, about, html)
     if as_json:
@@ -160,28 +156,11 @@ def _profile(
     from athanor.engine import profile as looking
     from athanor.engine.segments import scan_segments, write_segments
 
-    with _tidied_by_signals(), TemporaryDirectory(prefix="athanor-profile-") as folder:
+    endings = Endings("ended without a profile")
+    with TemporaryDirectory(prefix="athanor-profile-") as folder, endings.listening(lambda: rmtree(folder)):
         written = write_segments(file, Path(folder), options=options)
         rows = scan_segments([segment.path for segment in written.segments], written.schema)
         return written, looking.profile(rows, written.schema, target=target, sample_rows=sample_rows)
-
-
-@contextmanager
-def _tidied_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end what is inside as Ctrl-C does, so that no rows stay on the disk."""
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)  # what shells report for a program that a signal ended
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    for number, handler in before.items():
-        if handler is signal.SIG_DFL:  # under `nohup` SIGHUP is ignored, and stays so
-            signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _print_reading(found: Profile, written: Written, file: Path, about: str, wanted: _Wanted) -> None:
@@ -209,13 +188,6 @@ def _print(found: Profile) -> None:
         print_findings(console, found)
     console.print()
     print_columns(console, found)
-
-
-def _write_rejects(written: Written, out: Path) -> None:
-    with whole_file(out) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["line", "reason", "text"])
-        writer.writerows((each.line, each.reason, each.text) for each in written.rejects)
 
 
 def _write_page(found: Profile, written: Written, file: Path, about: str, out: Path) -> None:

@@ -37,9 +37,6 @@ Dim = Annotated[
 ]
 
 
-TABS = {r"\t", "tab"}  # a tab itself is hard to type in a shell
-
-
 def reader_options(
     *,
     format: str | None,  # noqa: A002 - it is called so everywhere else
@@ -53,11 +50,11 @@ def reader_options(
     dim: int | None,
 ) -> ReaderOptions:
     """The options as the readers take them. Raises InvalidInput naming the one that is wrong."""
-    from athanor.engine.readers import ReaderOptions
+    from athanor.engine.readers import ReaderOptions, spelled_delimiter
 
     return ReaderOptions(
         format=format,
-        delimiter="\t" if delimiter in TABS else delimiter,
+        delimiter=spelled_delimiter(delimiter),
         quote=quote,
         encoding=encoding,
         has_header=header,

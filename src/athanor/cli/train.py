@@ -141,7 +141,7 @@ def train(
     from athanor.engine.budget import Budget
 
     budget = Budget.of(None if limit_s is None else limit_s - KEEP_BACK_S, started=started)
-    endings = Endings()
+    endings = Endings("ended without a model")
     with ExitStack() as held:
         work = held.enter_context(work_folder(folder))  # gone last, when no process writes into it any more
         pool = held.enter_context(_local_pool(plan))  # it forks, and what comes next starts threads

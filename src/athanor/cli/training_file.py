@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from athanor.engine.task import Task
 
 LARGE = 200 * 10**6  # bytes of a file that is not read in one go
-_INFLATION = {".gz": 8, ".zip": 8, ".zst": 8, ".parquet": 4}  # about how much larger such a file is inside
+_INFLATED, _PARQUET = 8, 4  # about how much larger a compressed file is inside, and a Parquet file
 
 Say = Callable[[str], None]
 
@@ -28,7 +28,7 @@ def read_file(
     memory_limit  bytes that the whole run may use; where it has no room for all rows, some are drawn by `seed`
     folder        a new one for the segments of a large file, gone afterwards
     """
-    if file.stat().st_size * _INFLATION.get(file.suffix.lower(), 1) > LARGE:
+    if file.stat().st_size * _inflation(file) > LARGE:
         return _read_large(file, options, question, memory_limit=memory_limit, seed=seed, folder=folder, say=say)
     from athanor.engine.frames import to_dataset
     from athanor.engine.readers import read
@@ -38,6 +38,14 @@ def read_file(
     _tell(file, table, table.frame.height, say)
     task = question.task(table.schema)
     return task, to_dataset(table.frame, table.schema.select(used_columns(table.schema, task)))
+
+
+def _inflation(file: Path) -> int:
+    from athanor.engine.readers.containers import container_kind
+
+    if container_kind(file) is not None:
+        return _INFLATED
+    return _PARQUET if file.suffix.lower() == ".parquet" else 1
 
 
 def _read_large(

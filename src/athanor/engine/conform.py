@@ -10,7 +10,7 @@ import numpy as np
 
 from athanor.engine import cells
 from athanor.engine.dataset import Column, Dataset, Numbers, Times, Vectors, Words
-from athanor.engine.schema import ColumnSchema, Schema, Storage
+from athanor.engine.schema import ColumnSchema, Schema, Storage, vector_missing
 from athanor.errors import InvalidInput
 
 _NAT = np.datetime64("NaT", "us")
@@ -32,7 +32,7 @@ def conform(dataset: Dataset, schema: Schema) -> Dataset:
 
 
 def _as(column: Column, found: ColumnSchema, wanted: ColumnSchema) -> Column:
-    if wanted.storage in {Storage.DENSE, Storage.SPARSE}:
+    if wanted.storage.is_vector:
         return _vectors(column, wanted)
     if wanted.storage is Storage.STRING:
         return column if isinstance(column, Words) else _to_words(column, found, wanted)
@@ -134,10 +134,8 @@ def _resized(column: Vectors, dim: int) -> Vectors:
 
 
 def _missing(wanted: ColumnSchema, n_rows: int) -> Column:
-    if wanted.storage in {Storage.DENSE, Storage.SPARSE}:
-        raise InvalidInput(
-            f"The vector column {wanted.name!r} is not there, and a vector cannot be missing.", field=wanted.name
-        )
+    if wanted.storage.is_vector:
+        raise vector_missing(wanted.name)
     if wanted.storage is Storage.STRING:
         return Words(np.full(n_rows, -1, np.int32), ())
     if wanted.storage is Storage.DATETIME:

@@ -190,11 +190,12 @@ def facts(source: Source, names: Sequence[str], *, all_distinct: bool = False) -
 
 
 def _distinct(source: Source, few: list[str], many: list[str]) -> dict[str, int]:
-    """Distinct values (missing is one) of columns of a long table, in memory for few: many are counted in part.
+    """Distinct values (missing is one) of columns of a long table, one of which is in memory at a time.
 
-    All rows of a value fall into the same part, so that what is left to chance is small (1 % for 160,000 values).
+    Many values are counted in part. All rows of a value fall into the same part, so that what is left to chance is
+    small (1 % for 160,000 values).
     """
-    found = dict(zip(few, source.answer([by_name(few).n_unique()]), strict=True))
+    found = {name: int(source.answer([by_name([name]).n_unique()])[0]) for name in few}
     for name in many:
         part = source.lazy.select(by_name([name])).filter(pl.all().hash(_SEED) % _PARTS == 0)
         found[name] = int(source.collect(part.select(pl.all().n_unique())).item()) * _PARTS

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from athanor.engine import cells
 from athanor.engine.dataset import Column, Dataset, Numbers, Times, Vectors, Words
-from athanor.engine.schema import ColumnSchema, Schema, Storage
+from athanor.engine.schema import ColumnSchema, Schema, Storage, vector_missing
 from athanor.errors import InvalidInput
 
 SPARSE = pl.Struct({"indices": pl.List(pl.UInt32), "values": pl.List(pl.Float32)})
@@ -28,8 +28,8 @@ def to_column(series: pl.Series | None, column: ColumnSchema, n_rows: int) -> Co
     """A column's cells as arrays; `series` None: missing in each of `n_rows` rows."""
     if series is not None:
         return _SHAPES[column.storage](series, column)
-    if column.storage in {Storage.DENSE, Storage.SPARSE}:
-        raise InvalidInput(f"The vector column {column.name!r} is not there, and vectors cannot be missing.")
+    if column.storage.is_vector:
+        raise vector_missing(column.name)
     return _SHAPES[column.storage](pl.Series(column.name, [None] * n_rows, dtype=pl.Null), column)
 
 
@@ -170,7 +170,10 @@ def _series(column: Column, schema: ColumnSchema) -> pl.Series:
     values = pl.Series(name, column.values, nan_to_null=True)
     if schema.storage is Storage.BOOLEAN:
         return values.cast(pl.Boolean)
-    if schema.storage is Storage.INTEGER and (values.floor() == values).all():
+    if (
+        schema.storage is Storage.INTEGER
+        and ((values.floor() == values) & (values.abs() <= cells.LARGEST_INTEGER)).all()
+    ):
         return values.cast(pl.Int64)
     return values
 

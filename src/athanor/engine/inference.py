@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -11,6 +10,8 @@ from typing import Any
 import polars as pl
 
 from athanor.engine.facts import IMAGE, Facts, Source, WordFacts, by_name, facts, held, moment, storage_of, word_facts
+from athanor.engine.frames import frame_type
+from athanor.engine.name_parts import name_parts
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
 
 ENOUGH = 20  # values below which "all distinct" says nothing
@@ -25,7 +26,6 @@ _CODE_NAMES = _ID_NAMES | {"code", "codes", "zip", "zipcode", "postcode", "posta
 _ORDER_NAMES = frozenset(
     {"year", "month", "week", "day", "hour", "minute", "time", "step", "t", "period", "date", "timestamp", "age"}
 )
-_NAME_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 _Meaning = tuple[ColumnType, str]
@@ -44,6 +44,7 @@ def infer(
     dims       components of sparse vector columns, by name
     """
     source = Source(held(frame))
+    known = None if known is None else _standing(known, source.dtypes)
     unknown = [name for name in source.names if known is None or name not in known]
     found = facts(source, unknown)
     words = word_facts(source, [name for name in unknown if source.dtypes[name] == pl.String and found[name].present])
@@ -54,7 +55,7 @@ def infer(
             columns.append(_known(known[name], dtype))
             continue
         storage, spelling = storage_of(name, dtype), spellings.get(name, "")
-        if storage in {Storage.DENSE, Storage.SPARSE}:
+        if storage.is_vector:
             columns.append(_vector(source, name, storage, dims.get(name)))
             continue
         meaning, reason = (
@@ -64,6 +65,24 @@ def infer(
         )
         columns.append(ColumnSchema(name=name, type=meaning, storage=storage, reason=reason, spelling=spelling))
     return Schema(tuple(columns))
+
+
+def _standing(known: Schema, dtypes: Mapping[str, pl.DataType]) -> Schema:
+    """What is known, less vectors that the frame has in another way: it is for conforming to make them what they were.
+
+    A file may have sparse ones where dense ones are known, or some of another length.
+    """
+    return Schema(
+        tuple(
+            column
+            for column in known.columns
+            if column.name not in dtypes or not _is_another_vector(frame_type(column), dtypes[column.name])
+        )
+    )
+
+
+def _is_another_vector(wanted: pl.DataType, dtype: pl.DataType) -> bool:
+    return dtype not in {wanted, pl.Null()} and any(isinstance(one, (pl.Array, pl.Struct)) for one in (wanted, dtype))
 
 
 def _known(column: ColumnSchema, dtype: pl.DataType) -> ColumnSchema:
@@ -129,7 +148,7 @@ def _meaning(name: str, storage: Storage, found: Facts, words: WordFacts | None,
 
 
 def _integers(name: str, found: Facts) -> _Meaning:
-    parts, present, distinct = _name_parts(name), found.present, found.distinct or 0
+    parts, present, distinct = name_parts(name), found.present, found.distinct or 0
     counted = _distinct(found)
     says_id = bool(parts) and (parts[-1] in _ID_NAMES or parts[0] == "id")
     # An estimate of the distinct values may be off by 2 %.
@@ -165,8 +184,3 @@ def _words(found: Facts, words: WordFacts) -> _Meaning:
 
 def _distinct(found: Facts) -> str:
     return f"{'about ' if found.is_approximate else ''}{found.distinct:,}"
-
-
-def _name_parts(name: str) -> list[str]:
-    """The words that a column's name is made of."""
-    return [part.lower() for part in _NAME_PARTS.findall(name)]

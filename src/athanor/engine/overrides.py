@@ -12,11 +12,10 @@ from athanor.engine import cells
 from athanor.engine.conform import conform
 from athanor.engine.dataset import Column, Dataset, Numbers, Times, Vectors, Words
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
-from athanor.engine.spellings import SPELLINGS, EpochSpelling
+from athanor.engine.spellings import EPOCH_SPAN, SPELLINGS, EpochSpelling
 from athanor.errors import InvalidInput
 
 _AS_STORED = frozenset({ColumnType.ID, ColumnType.CONSTANT})  # types for which the cells are not looked at
-_EARLIEST, _LATEST = (int(np.datetime64(year, "us").astype(np.int64)) for year in ("1990", "2101"))
 _AS_THEY_ARE = frozenset(
     {
         *((Words, given) for given in (ColumnType.CATEGORICAL, ColumnType.TEXT, ColumnType.IMAGE)),
@@ -91,8 +90,7 @@ def _parsed(column: Words, wanted: ColumnSchema, read: Callable[[str, str], Any]
 
 def _moment(text: str, spelling: str) -> np.datetime64:
     found = cells.microseconds(text, spelling)
-    # Any whole number may count seconds, milliseconds or days: only times that people live in are taken for such.
-    if found is not None and isinstance(SPELLINGS.get(spelling), EpochSpelling) and not _EARLIEST <= found < _LATEST:
+    if found is not None and isinstance(SPELLINGS.get(spelling), EpochSpelling) and found not in EPOCH_SPAN:
         raise ValueError(text)
     return np.datetime64("NaT", "us") if found is None else np.datetime64(found, "us")
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import polars as pl
 
-from athanor.engine.association import Association, Correlations, associations, correlations
+from athanor.engine.association import Association, Correlations, Measure, associations, correlations
 from athanor.engine.distributions import Histogram, ValueCount, of_ordered, of_values, of_vectors
 from athanor.engine.facts import LOOKED_AT, WORD, Facts, Source, by_name, facts, held, moment
 from athanor.engine.findings import Finding, findings_of
+from athanor.engine.findings.finding import Kind, Severity
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
 
-LARGEST = 5_000_000  # rows up to which distributions are of all rows; beyond, of a uniform sample of so many
+LARGEST = 2_000_000  # rows up to which distributions are of all rows; beyond, of a uniform sample of so many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,52 @@ class Profile:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; no NaN among them. docs/reference/profile.md describes them."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any]) -> Profile:
+        """What `to_json` said, also after it was JSON."""
+        correlated = given["correlations"]
+        return cls(
+            n_rows=given["n_rows"],
+            counted_rows=given["counted_rows"],
+            profiled_rows=given["profiled_rows"],
+            target=given["target"],
+            columns=tuple(map(_column_from_json, given["columns"])),
+            findings=tuple(
+                Finding(
+                    kind=Kind(each["kind"]),
+                    severity=Severity(each["severity"]),
+                    columns=tuple(each["columns"]),
+                    message=each["message"],
+                )
+                for each in given["findings"]
+            ),
+            associations=tuple(
+                Association(
+                    column=each["column"],
+                    strength=each["strength"],
+                    measures=tuple(Measure(**measure) for measure in each["measures"]),
+                )
+                for each in given["associations"]
+            ),
+            correlations=None
+            if correlated is None
+            else Correlations(
+                columns=tuple(correlated["columns"]), matrix=tuple(tuple(row) for row in correlated["matrix"])
+            ),
+        )
+
+
+def _column_from_json(given: Mapping[str, Any]) -> ColumnProfile:
+    fields = dict(given)
+    if given["quantiles"] is not None:
+        fields["quantiles"] = tuple(tuple(pair) for pair in given["quantiles"])
+    if given["histogram"] is not None:
+        histogram = given["histogram"]
+        fields["histogram"] = Histogram(edges=tuple(histogram["edges"]), rows=tuple(histogram["rows"]))
+    if given["top"] is not None:
+        fields["top"] = tuple(ValueCount(**each) for each in given["top"])
+    return ColumnProfile(**fields)
 
 
 def profile(

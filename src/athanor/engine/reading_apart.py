@@ -83,11 +83,9 @@ def read_apart(reading: Reading, *, memory_limit: int) -> Read:
         "options": asdict(reading.options),
         "schema": None if reading.schema is None else reading.schema.to_json(),
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "athanor.engine.reading_apart"], stdin=subprocess.PIPE, start_new_session=True
-    )
+    process = _started(json.dumps(order).encode(), reading.folder)
     try:
-        peak = _watch(process, json.dumps(order).encode(), memory_limit)
+        peak = _watch(process, memory_limit)
     finally:
         process.kill()  # nothing happens where it has ended
         process.wait()
@@ -107,20 +105,28 @@ def read_apart(reading: Reading, *, memory_limit: int) -> Read:
     )
 
 
-def _watch(process: subprocess.Popen[bytes], order: bytes, memory_limit: int) -> int:
-    """Hand over the order and wait until the process ends, or uses more than it may; the most bytes that were seen."""
-    peak = 0
+def _started(order: bytes, folder: Path) -> subprocess.Popen[bytes]:
+    """The process with its order: in a file, since a pipe holds but 64 KB before somebody reads it."""
     try:
-        process.communicate(order, timeout=LOOK_S)
-    except subprocess.TimeoutExpired:
-        while process.poll() is None:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(order)
+            file.seek(0)
+            return subprocess.Popen(
+                [sys.executable, "-m", "athanor.engine.reading_apart"], stdin=file, start_new_session=True
+            )
+    except OSError as error:
+        raise Unavailable(f"The file cannot be read now: {error.strerror or error} (disk full?).") from error
+
+
+def _watch(process: subprocess.Popen[bytes], memory_limit: int) -> int:
+    """Wait until the process ends, or uses more than it may; the most bytes that were seen."""
+    peak = 0
+    while peak <= memory_limit:
+        try:
+            process.wait(LOOK_S)
+            break
+        except subprocess.TimeoutExpired:
             peak = max(peak, memory.pss(process.pid))
-            if peak > memory_limit:
-                break
-            try:
-                process.wait(LOOK_S)
-            except subprocess.TimeoutExpired:
-                continue
     return peak
 
 

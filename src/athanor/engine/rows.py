@@ -195,9 +195,12 @@ def _plain(cell: Any) -> Any:
 
 
 def _refused(cell: Any, position: int, column: ColumnSchema, wanted: str) -> InvalidInput:
+    is_vector = column.storage.is_vector
+    what_to_do = (
+        "A vector cannot be missing" if is_vector else "Send null or leave the key out where the value is missing"
+    )
     return InvalidInput(
-        f"Row {position + 1}, column {column.name!r}: expected {wanted}, got {_what(cell)}. "
-        "Send null or leave the key out where the value is missing.",
+        f"Row {position + 1}, column {column.name!r}: expected {wanted}, got {_what(cell)}. {what_to_do}.",
         field=column.name,
     )
 

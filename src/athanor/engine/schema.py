@@ -36,6 +36,10 @@ class Storage(StrEnum):
     DENSE = "dense"  # float32 vectors of one length
     SPARSE = "sparse"  # CSR float32 vectors of one length
 
+    @property
+    def is_vector(self) -> bool:
+        return self in {Storage.DENSE, Storage.SPARSE}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnSchema:
@@ -48,6 +52,11 @@ class ColumnSchema:
     dim: int | None = None  # components of a vector column
     spelling: str = ""  # a name in `spellings.SPELLINGS`, where texts are spelled in a way of their own
     is_given: bool = False  # the user said what it means
+
+
+def vector_missing(name: str) -> InvalidInput:
+    """The error where a table lacks a vector column: no vector stands for one that is not there."""
+    return InvalidInput(f"The vector column {name!r} is not there, and a vector cannot be missing.", field=name)
 
 
 @dataclass(frozen=True)
@@ -68,12 +77,16 @@ class Schema:
         return name in self._by_name
 
     def __getitem__(self, name: str) -> ColumnSchema:
+        return self.column(name)
+
+    def column(self, name: str, *, field: str | None = None) -> ColumnSchema:
+        """The column. Raises InvalidInput with the field of the request that named it."""
         if name in self._by_name:
             return self._by_name[name]
-        raise InvalidInput(f"No column named {name!r}. The columns are: {', '.join(self.names[:50])}.")
+        raise InvalidInput(f"No column named {name!r}. The columns are: {', '.join(self.names[:50])}.", field=field)
 
-    def select(self, names: tuple[str, ...] | list[str]) -> Schema:
-        return Schema(tuple(self[name] for name in names))
+    def select(self, names: tuple[str, ...] | list[str], *, field: str | None = None) -> Schema:
+        return Schema(tuple(self.column(name, field=field) for name in names))
 
     def with_types(self, overrides: Mapping[str, ColumnType]) -> Schema:
         """The same columns, some of them meaning what their owner says they mean."""

@@ -60,7 +60,7 @@ class Deleted:
     def ids(self, position: int) -> pl.Series | None:
         """The ids that are deleted from the segment at `position`; None where there are none."""
         paths = self.tombstones.get(position)
-        return None if not paths else pl.concat([pl.read_parquet(path).to_series().cast(pl.String) for path in paths])
+        return None if not paths else pl.concat([ids_of(path) for path in paths])
 
 
 def write_segments(
@@ -186,27 +186,24 @@ def read_segments(
     paths: Sequence[Path],
     schema: Schema,
     *,
-    columns: Sequence[str] | None = None,
     rows: int | None = None,
     seed: int = 0,
     without: Deleted | None = None,
 ) -> Dataset:
     """The rows of all segments, one after the other, as arrays; beside them no more than a slice is in memory.
 
-    columns  those to read; None: all of `schema`
     rows     read so many of them, drawn evenly by `seed`, in their order; None: all
     without  rows that were deleted
     """
-    wanted = schema if columns is None else schema.select(tuple(columns))
     if not paths:
         raise InvalidInput("A dataset needs at least one segment.")
     segments = [_Stored.of(path, place, without) for place, path in enumerate(paths)]
-    n_left = sum(segment.n_rows - len(segment.gone) for segment in segments)  # rows that are still to come
+    n_left = sum(segment.n_live for segment in segments)  # rows that are still to come
     n_wanted = n_left if rows is None else min(rows, n_left)
-    fillings = {column.name: filling(column, n_wanted) for column in wanted.columns}
-    rng, step, n_read = np.random.default_rng(seed), rows_of(sum(map(row_bytes, wanted.columns))), 0
+    fillings = {column.name: filling(column, n_wanted) for column in schema.columns}
+    rng, step, n_read = np.random.default_rng(seed), rows_of(sum(map(row_bytes, schema.columns))), 0
     for segment in segments:
-        names = [name for name in wanted.names if name in segment.names]
+        names = [name for name in schema.names if name in segment.names]
         for start in range(0, segment.n_rows, step):
             here = segment.present(start, step)
             # As many of a slice as a draw from all would take.
@@ -223,7 +220,17 @@ def read_segments(
             for name, column in fillings.items():
                 column.put(there.get(name), n_read, n_taken)
             n_read += n_taken
-    return Dataset(wanted, {name: column.column() for name, column in fillings.items()}, n_wanted)
+    return Dataset(schema, {name: column.column() for name, column in fillings.items()}, n_wanted)
+
+
+def count_rows(paths: Sequence[Path], *, without: Deleted | None = None) -> int:
+    """How many rows `read_segments` has to read from."""
+    return sum(_Stored.of(path, place, without).n_live for place, path in enumerate(paths))
+
+
+def ids_of(path: Path, column: str | None = None) -> pl.Series:
+    """The row ids in a Parquet file as texts. `column` holds them, or else the file's only one."""
+    return pl.read_parquet(path, glob=False, columns=None if column is None else [column]).to_series().cast(pl.String)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +253,10 @@ class _Stored:
             is_gone = scan.select(pl.col(without.id_column).cast(pl.String).is_in(ids.implode())).collect().to_series()
             gone = is_gone.arg_true().cast(pl.Int64).to_numpy()
         return cls(path, scan, frozenset(there), n_rows, gone)
+
+    @property
+    def n_live(self) -> int:
+        return self.n_rows - len(self.gone)
 
     def present(self, start: int, length: int) -> NDArray[np.int64]:
         """The positions from `start` on, at most `length`, whose rows are there."""

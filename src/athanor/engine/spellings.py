@@ -13,6 +13,8 @@ from itertools import pairwise
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - times are kept naive, in UTC
 _DAY = 86_400
+# Any whole number may count seconds, milliseconds or days: only times that people live in are taken for such.
+EPOCH_SPAN = range(631_152_000_000_000, 4_102_444_800_000_000)  # microseconds: from 1990 to the end of 2099
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -103,7 +105,7 @@ class TimeSpelling(Spelling):
 
 @dataclass(frozen=True, slots=True)
 class EpochSpelling(Spelling):
-    """Times as whole numbers since 1970. A file's column is taken for one only where all of it lies in 1990 to 2100."""
+    """Times as whole numbers since 1970. A column is taken for one only where all of it lies in `EPOCH_SPAN`."""
 
     pattern: str
     microseconds_per_unit: int
@@ -145,6 +147,11 @@ USUAL_TIME = TimeSpelling("", "2024-03-01 12:30", rf"{_YEAR}[-/]{_MONTH}[-/]{_DA
 _TIMES = (
     TimeSpelling("year.month.day", "2024.03.01", rf"{_YEAR}\.(?P<month>[0-9]{{2}})\.(?P<day>[0-9]{{2}}){_CLOCK}"),
     TimeSpelling("day.month.year", "01.03.2024", rf"{_DAY_OF_MONTH}\.{_MONTH}\.{_YEAR}{_CLOCK}"),
+    TimeSpelling(
+        "day.month.short year",
+        "01.03.24",
+        rf"(?P<day>[0-9]{{2}})\.(?P<month>[0-9]{{2}})\.(?P<year>[0-9]{{2}}){_CLOCK}",
+    ),
     TimeSpelling("month/day/year", "03/01/2024", rf"{_MONTH}/{_DAY_OF_MONTH}/{_SHORT_YEAR}{_CLOCK}"),
     TimeSpelling("day/month/year", "01/03/2024", rf"{_DAY_OF_MONTH}/{_MONTH}/{_SHORT_YEAR}{_CLOCK}"),
     TimeSpelling("day-month-year", "01-03-2024", rf"{_DAY_OF_MONTH}-{_MONTH}-{_YEAR}{_CLOCK}"),

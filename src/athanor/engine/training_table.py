@@ -9,7 +9,7 @@ import polars as pl
 
 from athanor.engine.dataset import Dataset
 from athanor.engine.schema import ColumnSchema, Schema, Storage
-from athanor.engine.segments import Deleted, read_segments, scan_segment
+from athanor.engine.segments import Deleted, count_rows, read_segments, scan_segment
 from athanor.engine.task import Task
 from athanor.engine.training_set import used_columns
 
@@ -37,7 +37,7 @@ def read_for(
     seed          of the rows that are drawn where there is no room for all
     """
     wanted = schema.select(used_columns(schema, task))
-    n_rows, row_bytes = _measure(paths, wanted)
+    n_rows, row_bytes = count_rows(paths, without=without), _row_bytes(paths, wanted)
     room = int(max(TABLE_SHARE * (memory_limit - _PROCESSES), _LEAST_SHARE * memory_limit))
     n_read = max(int(room / row_bytes), _LEAST_ROWS)
     if n_read >= n_rows:
@@ -49,16 +49,15 @@ def read_for(
     )
 
 
-def _measure(paths: Sequence[Path], schema: Schema) -> tuple[int, float]:
-    """The number of rows, and about how many bytes one takes as arrays."""
-    scans = [scan_segment(path) for path in paths]
-    n_rows = sum(int(scan.select(pl.len()).collect().item()) for scan, _ in scans)
+def _row_bytes(paths: Sequence[Path], schema: Schema) -> float:
+    """About how many bytes a row takes as arrays."""
     uneven = [column for column in schema.columns if column.storage in {Storage.STRING, Storage.SPARSE}]
     heads = []
-    for scan, there in scans[:: max(len(scans) // _SEGMENTS_LOOKED_AT, 1)] if uneven else []:
+    for path in paths[:: max(len(paths) // _SEGMENTS_LOOKED_AT, 1)] if uneven else []:
+        scan, there = scan_segment(path)
         heads.append(scan.select(column.name for column in uneven if column.name in there).head(_LOOKED_AT).collect())
     even = (_even_bytes(column) for column in schema.columns)
-    return n_rows, max(sum(even) + sum(_uneven_bytes(column, heads) for column in uneven), 1.0)
+    return max(sum(even) + sum(_uneven_bytes(column, heads) for column in uneven), 1.0)
 
 
 def _even_bytes(column: ColumnSchema) -> float:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from athanor.core.dataset import Segment, SegmentKind
+from athanor.engine import cells
 from athanor.engine.conform import conform
 from athanor.engine.dataset import Dataset
-from athanor.engine.schema import ColumnSchema, Schema, Storage
+from athanor.engine.schema import ColumnSchema, Schema, Storage, vector_missing
 from athanor.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -32,10 +33,29 @@ def check_columns(given: Schema, schema: Schema) -> None:
     if unknown:
         raise unknown_columns(unknown, schema, "What came has")
     for column in schema.columns:
-        if column.storage in {Storage.DENSE, Storage.SPARSE} and column.name not in given:
-            raise InvalidInput(
-                f"The vector column {column.name!r} is missing, and a vector cannot be.", field=column.name
-            )
+        if column.storage.is_vector and column.name not in given:
+            raise vector_missing(column.name)
+
+
+def check_rows(rows: Sequence[Mapping[str, Any]], schema: Schema, id_column: str | None) -> None:
+    """Raises InvalidInput for a row with a column of its own, or with a number that would be kept as another one."""
+    known = set(schema.names)
+    whole = [column.name for column in schema.columns if column.storage is Storage.INTEGER]
+    for position, row in enumerate(rows, start=1):
+        if not known.issuperset(row):
+            raise unknown_columns(sorted(set(row) - known, key=str), schema, f"Row {position} has")
+        for name in whole:
+            cell = row.get(name)
+            if isinstance(cell, int) and abs(cell) > cells.LARGEST_INTEGER:
+                raise _refused(
+                    position, name, "a whole number of at most 2**53, beyond which neighbours fall together", cell
+                )
+            if name == id_column and isinstance(cell, float) and not cell.is_integer():
+                raise _refused(position, name, "a whole number, as the ids of the rows are", cell)
+
+
+def _refused(position: int, name: str, wanted: str, cell: float) -> InvalidInput:
+    return InvalidInput(f"Row {position}, column {name!r}: expected {wanted}, got {str(cell)[:60]}.", field=name)
 
 
 def unknown_columns(names: Sequence[object], schema: Schema, who: str) -> InvalidInput:
@@ -48,11 +68,11 @@ def unknown_columns(names: Sequence[object], schema: Schema, who: str) -> Invali
     )
 
 
-def fitting(paths: Sequence[Path], schema: Schema) -> Dataset | None:
-    """The rows of segments that keep a column otherwise than `schema` says, as it says; None where all is well.
+def with_vectors_as(path: Path, schema: Schema) -> Dataset | None:
+    """The rows of a segment that was read for a dataset of this schema, as it says; None where they are so already.
 
-    A Parquet file may hold numbers where the dataset has words. Raises InvalidInput naming row and column where a cell
-    cannot be what the dataset holds.
+    Readers give cells as they are told to, but vectors as the file has them: sparse, say, where the dataset's are
+    dense. Raises InvalidInput naming the column where they cannot be what the dataset holds.
     """
     import polars as pl
 
@@ -60,14 +80,14 @@ def fitting(paths: Sequence[Path], schema: Schema) -> Dataset | None:
     from athanor.engine.inference import infer
     from athanor.engine.segments import read_segments, scan_segment
 
-    scans, found = zip(*(scan_segment(path) for path in paths), strict=True)
+    scan, found = scan_segment(path)
     fine = {column.name: {frame_type(column), pl.Null()} for column in schema.columns}
     for column in schema.columns:
         if column.storage in {Storage.INTEGER, Storage.FLOAT}:
             fine[column.name] |= {pl.Int64(), pl.Float64()}
-    if all(dtype in fine.get(name, {dtype}) for types in found for name, dtype in types.items()):
+    if all(dtype in fine.get(name, {dtype}) for name, dtype in found.items()):
         return None
-    table = read_segments(paths, infer(pl.concat(scans, how="vertical_relaxed")))
+    table = read_segments([path], infer(scan))
     return conform(table, schema.select([name for name in schema.names if name in table.schema]))
 
 

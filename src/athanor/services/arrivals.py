@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import filecmp
 import hashlib
 import io
@@ -11,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
@@ -22,11 +21,14 @@ from athanor.core.dataset import Segment
 from athanor.core.ids import new_id
 from athanor.core.ports import BlobStore, Records, Transaction
 from athanor.engine import memory
+from athanor.engine.readers import LARGEST_INFLATED
+from athanor.engine.readers.containers import container_kind, packing
+from athanor.engine.readers.rejects import write_rejects
 from athanor.engine.reading_apart import Read, Reading, read_apart, read_here
 from athanor.engine.schema import Schema
 from athanor.errors import Conflict, NotFound, TooLarge, Unavailable
 from athanor.services import row_ids
-from athanor.services.appending import fitting
+from athanor.services.appending import with_vectors_as
 
 if TYPE_CHECKING:
     from athanor.engine.dataset import Dataset
@@ -36,14 +38,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SCRATCH_PREFIX = "segment-"  # of the folders that hold what is on its way to the blobs
-REJECTS_HEADER = b"line,reason,text\r\n"
 MB = 2**20
 # A file is in memory while it is read; more than two at a time wait, whoever sends them.
 _READING = threading.BoundedSemaphore(2)
-# Larger files are read in a process of their own.
+# Larger files are read in a process of their own; so are compressed ones, of which nobody knows how large they are.
 _LARGEST_PLAIN, _LARGEST_OTHER = 32 * MB, 4 * MB
 _PLAIN_ENDINGS = (".csv", ".tsv", ".txt", ".parquet")
-_PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # zip, gzip, zstd
 _LEAST_LIMIT = 512 * MB
 
 
@@ -119,6 +119,7 @@ class Arrivals:
 
     max_columns   a table with more is refused
     memory_limit  bytes that reading one large file may take; None: half of what is free when it begins
+    inflated_limit  bytes that a compressed file may grow to while it is read
     """
 
     def __init__(
@@ -129,12 +130,13 @@ class Arrivals:
         *,
         max_columns: int = 50_000,
         memory_limit: int | None = None,
+        inflated_limit: int = LARGEST_INFLATED,
     ) -> None:
         self._records = records
         self._blobs = blobs
         self._scratch = scratch
         self._max_columns = max_columns
-        self._memory_limit = memory_limit
+        self._memory_limit, self._inflated_limit = memory_limit, inflated_limit
 
     @contextmanager
     def of_file(
@@ -205,9 +207,8 @@ class Arrivals:
     ) -> Read:
         from athanor.engine.readers import ReaderOptions
 
-        reading = Reading(
-            path=path, folder=folder, filename=filename, options=options or ReaderOptions(), schema=schema
-        )
+        options = replace(options or ReaderOptions(), max_inflated_bytes=self._inflated_limit)
+        reading = Reading(path=path, folder=folder, filename=filename, options=options, schema=schema)
         with _READING:
             if not is_large(path, filename):
                 return read_here(reading)
@@ -310,20 +311,24 @@ class Keeping:
 
 
 def _fitting(files: Sequence[SegmentFile], schema: Schema, folder: Path) -> Sequence[SegmentFile]:
-    """The segments as they came, or written anew where they keep a column otherwise than `schema` says."""
+    """The segments in their order, those written anew that keep vectors otherwise than `schema` says."""
     from athanor.engine.frames import to_frame
     from athanor.engine.segments import write_segment
 
-    table = fitting([file.path for file in files], schema)
-    return files if table is None else [write_segment(to_frame(table), folder / "fitting.parquet")]
+    fitting = []
+    for number, file in enumerate(files):
+        table = with_vectors_as(file.path, schema)
+        anew = folder / f"vectors-{number:05}.parquet"
+        fitting.append(file if table is None else write_segment(to_frame(table), anew))
+    return fitting
 
 
 def is_large(path: Path, filename: str) -> bool:
     """Whether the file is better read in a process of its own: by its size, and by what its format costs to read."""
-    with path.open("rb") as file:
-        is_packed = file.read(4).startswith(_PACKED)
-    is_plain = not is_packed and filename.lower().endswith(_PLAIN_ENDINGS)
-    return path.stat().st_size > (_LARGEST_PLAIN if is_plain else _LARGEST_OTHER)
+    size = path.stat().st_size
+    if packing(path) is not None:
+        return size > _LARGEST_OTHER or container_kind(path) is not None
+    return size > (_LARGEST_PLAIN if filename.lower().endswith(_PLAIN_ENDINGS) else _LARGEST_OTHER)
 
 
 def fingerprint(path: Path, options: ReaderOptions | None) -> str:
@@ -337,9 +342,8 @@ def fingerprint(path: Path, options: ReaderOptions | None) -> str:
 
 def _as_csv(rejects: Sequence[Reject]) -> BinaryIO:
     text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerows((reject.line, reject.reason, reject.text) for reject in rejects)
-    return io.BytesIO(REJECTS_HEADER + text.getvalue().encode(errors="replace"))
+    write_rejects(text, rejects)
+    return io.BytesIO(text.getvalue().encode(errors="replace"))
 
 
 @contextmanager

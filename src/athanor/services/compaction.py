@@ -89,7 +89,7 @@ def _merge(tail: _Tail, blobs: BlobStore, folder: Path, keeping: Keeping, now: d
     """The tail as one segment of rows, behind one of tombstones where rows before the tail were deleted in it."""
     import polars as pl
 
-    from athanor.engine.segments import scan_segments, write_segment
+    from athanor.engine.segments import ids_of, scan_segments, write_segment
 
     left = content(tail.segments, tail.id_column)
     paths, without = left.files(blobs)
@@ -98,7 +98,7 @@ def _merge(tail: _Tail, blobs: BlobStore, folder: Path, keeping: Keeping, now: d
         written.append((SegmentKind.ROWS, scan_segments(paths, tail.version.schema, without=without).collect()))
     tombstones = [segment for segment in tail.segments if segment.kind is SegmentKind.TOMBSTONES]
     if tombstones and not tail.is_first:
-        ids = pl.concat([pl.read_parquet(blobs.local(segment.blob)) for segment in tombstones]).unique()
+        ids = pl.concat([ids_of(blobs.local(segment.blob)) for segment in tombstones]).unique().to_frame()
         written.insert(0, (SegmentKind.TOMBSTONES, ids))
     sources = [
         sha256

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -19,21 +18,21 @@ from athanor.core.names import check_name
 from athanor.core.ports import BlobStore, Records
 from athanor.engine.schema import Schema
 from athanor.errors import AthanorError, Conflict, InvalidInput, NotFound
-from athanor.services import compaction, row_ids, rows
+from athanor.services import compaction, row_ids, row_pages
 from athanor.services.appending import (
     came_already,
     check_columns,
+    check_rows,
     is_time_to_judge,
     judged,
     meaning,
     needed,
-    unknown_columns,
     widened,
 )
 from athanor.services.arrivals import Arrival, Arrivals, Keeping, fingerprint
 from athanor.services.contents import content, content_of
 from athanor.services.references import remove_dataset
-from athanor.services.rows import Download, RowsPage
+from athanor.services.row_pages import MEDIA_TYPES, Download, RowsPage
 from athanor.services.versions import (
     DatasetView,
     is_frozen,
@@ -104,12 +103,8 @@ class Datasets:
             raise InvalidInput("No rows came. Send at least one object with a value for each column.", field="rows")
         view, segments = self._present(actor, dataset_id)
         schema = view.version.schema
-        table = rows_to_dataset(rows, schema)
-        known = set(schema.names)
-        for position, row in enumerate(rows, start=1):
-            if not known.issuperset(row):
-                raise unknown_columns(sorted(set(row) - known, key=str), schema, f"Row {position} has")
-        return self._append_table(actor, view, segments, table)
+        check_rows(rows, schema, view.dataset.id_column)
+        return self._append_table(actor, view, segments, rows_to_dataset(rows, schema))
 
     def append_dataset(self, actor: Actor, dataset_id: UUID, table: Dataset) -> DatasetView:
         """The dataset with the rows of a table in memory behind its own, as `append` does. Vectors stay blocks."""
@@ -242,7 +237,7 @@ class Datasets:
         limit: int = 100,
         columns: Sequence[str] | None = None,
     ) -> RowsPage:
-        """At most 1,000 rows of a version (None: the newest)."""
+        """At most 1,000 rows of a version (None: the newest), and 1,000,000 cells."""
         actor.need(Scope.DATA_READ)
         if offset < 0 or not 0 <= limit <= MOST_ROWS:
             raise InvalidInput(f"`offset` must be at least 0 and `limit` from 0 to {MOST_ROWS}.", field="limit")
@@ -251,9 +246,10 @@ class Datasets:
                 transaction.datasets.get(dataset_id)
                 found = version_numbered(transaction, dataset_id, version)
                 held = content_of(transaction, found)
-            schema = found.schema if columns is None else found.schema.select(list(dict.fromkeys(columns)))
+            names = found.schema.names if columns is None else tuple(dict.fromkeys(columns))
+            schema = found.schema.select(names, field="columns")
             try:
-                taken = rows.page(held, self._blobs, schema, offset=offset, limit=limit)
+                taken = row_pages.page(held, self._blobs, schema, offset=offset, limit=limit)
                 break
             except _MERGED:
                 if is_last:
@@ -265,9 +261,9 @@ class Datasets:
     ) -> Download:
         """A version as one file, "csv" or "parquet". Reading it gives the same table, and so does asking again."""
         actor.need(Scope.DATA_READ)
-        if file_format not in rows.MEDIA_TYPES:
+        if file_format not in MEDIA_TYPES:
             raise InvalidInput(
-                f"`format` must be {' or '.join(map(repr, rows.MEDIA_TYPES))}, got {file_format!r}.", field="format"
+                f"`format` must be {' or '.join(map(repr, MEDIA_TYPES))}, got {file_format!r}.", field="format"
             )
         with self._records.change(actor.organization_id) as transaction:
             dataset = transaction.datasets.get(dataset_id, lock=True)
@@ -277,7 +273,7 @@ class Datasets:
             held = content_of(transaction, found)
         name = f"{dataset.handle}-v{found.number}"
         folder = self._arrivals.folder()
-        return rows.as_file(held, self._blobs, found.schema, name=name, file_format=file_format, folder=folder)
+        return row_pages.as_file(held, self._blobs, found.schema, name=name, file_format=file_format, folder=folder)
 
     def rejects(self, actor: Actor, dataset_id: UUID, *, version: int | None = None) -> Iterator[bytes]:
         """The rows of the version's files that could not be read, as CSV: line, reason, text."""
@@ -285,15 +281,22 @@ class Datasets:
         with self._records.look(actor.organization_id) as transaction:
             transaction.datasets.get(dataset_id)
             segments = segments_of(transaction, version_numbered(transaction, dataset_id, version))
-        return rows.rejects(segments, self._blobs)
+        return row_pages.rejects(segments, self._blobs)
 
-    def rename(self, actor: Actor, dataset_id: UUID, name: str) -> DatasetView:
-        """The dataset under another name; its handle stays."""
-        return self._change(actor, dataset_id, "dataset.rename", name=check_name(name))
-
-    def label(self, actor: Actor, dataset_id: UUID, labels: Mapping[str, str]) -> DatasetView:
-        """The dataset with these labels in the place of its own."""
-        return self._change(actor, dataset_id, "dataset.label", labels=dict(labels))
+    def change(
+        self, actor: Actor, dataset_id: UUID, *, name: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> DatasetView:
+        """The dataset under another name (its handle stays), with these labels in the place of its own, or both."""
+        actor.need(Scope.DATA_WRITE)
+        fields: dict[str, Any] = {} if name is None else {"name": check_name(name)}
+        if labels is not None:
+            fields["labels"] = dict(labels)
+        with self._records.change(actor.organization_id) as transaction:
+            dataset = replace(transaction.datasets.get(dataset_id, lock=True), **fields)
+            transaction.datasets.put(dataset)
+            entry = audited(actor, "dataset.change", dataset_id, now=self._now(), changed=", ".join(fields))
+            transaction.audit.add(entry)
+            return newest_view(transaction, dataset)
 
     def delete(self, actor: Actor, dataset_id: UUID) -> None:
         """Remove the dataset with all of its versions. Raises Conflict while a run was made from it."""
@@ -376,18 +379,12 @@ class Datasets:
         came = arrival.paths(self._blobs)
         schema = needed(came, view.version.schema)
         if is_time_to_judge(view.version.n_rows, arrival.n_rows):
-            with suppress(*_MERGED):
+            try:
                 paths, deleted = content(segments, view.dataset.id_column).files(self._blobs)
                 schema = judged([*paths, *came], deleted, schema)
+            except _MERGED as error:  # the next rows that come bring another try
+                log.warning("columns not judged", extra={"dataset_id": str(view.dataset.id), "error": str(error)})
         return schema
-
-    def _change(self, actor: Actor, dataset_id: UUID, action: str, **fields: Any) -> DatasetView:
-        actor.need(Scope.DATA_WRITE)
-        with self._records.change(actor.organization_id) as transaction:
-            dataset = replace(transaction.datasets.get(dataset_id, lock=True), **fields)
-            transaction.datasets.put(dataset)
-            transaction.audit.add(audited(actor, action, dataset_id, now=self._now(), name=dataset.name))
-            return newest_view(transaction, dataset)
 
     def _compact(self, version: DatasetVersion) -> None:
         """Merge small segments, where there may be many. What was acknowledged stays so, whatever becomes of this."""

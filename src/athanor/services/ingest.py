@@ -15,9 +15,10 @@ from athanor.core.actor import Actor, Scope
 from athanor.core.audit import audited
 from athanor.core.dataset import DatasetVersion, Origin, StoredDataset, Upload
 from athanor.core.ids import new_id
-from athanor.core.job import JobState
+from athanor.core.job import Job, JobState
 from athanor.core.names import check_name, handle_for
 from athanor.core.ports import BlobStore, Page, Records, Transaction
+from athanor.engine.readers.containers import without_ending
 from athanor.errors import Conflict, NotFound
 from athanor.services.arrivals import Arrival, Arrivals, fingerprint
 from athanor.services.projects import default_project
@@ -181,22 +182,25 @@ class Ingest:
     def profile(self, actor: Actor, dataset_id: UUID, *, version: int | None = None) -> ProfileView:
         """What is known of every column of a version (None: the newest).
 
-        A version that came of an append is profiled when it is first asked for.
+        A version that came of an append is profiled when it is first asked for; one whose profile failed, again where
+        its rows are others since.
         """
         actor.need(Scope.DATA_READ)
         with self._records.look(actor.organization_id) as transaction:
             dataset = transaction.datasets.get(dataset_id)
             found = version_numbered(transaction, dataset_id, version)
-            jobs = transaction.jobs.find({"subject_id": found.id}, descending=True, limit=1).items
+            job = _profile_job_of(transaction, found)
         if found.profile_blob is not None:
             with self._blobs.open(found.profile_blob) as file:
                 return ProfileView(dataset=dataset, version=found, state=JobState.SUCCEEDED, profile=json.load(file))
-        if jobs:
-            return ProfileView(dataset=dataset, version=found, state=jobs[0].state, error=jobs[0].error)
-        job = profile_job(found, dataset.project_id, now=self._now())
-        with self._records.change(actor.organization_id) as transaction:
-            transaction.jobs.add(job)
-        return ProfileView(dataset=dataset, version=found, state=job.state)
+        if job is None:
+            with self._records.change(actor.organization_id) as transaction:
+                transaction.datasets.get(dataset_id, lock=True)
+                job = _profile_job_of(transaction, found)  # somebody else may have asked meanwhile
+                if job is None:
+                    job = profile_job(found, dataset.project_id, now=self._now())
+                    transaction.jobs.add(job)
+        return ProfileView(dataset=dataset, version=found, state=job.state, error=job.error)
 
     def _record(
         self,
@@ -276,9 +280,19 @@ class Ingest:
         raise NotFound(f"No dataset with the id {path[:200]!r}, and no file of that path that this server may read.")
 
 
+def _profile_job_of(transaction: Transaction, version: DatasetVersion) -> Job | None:
+    """The version's last job; None where there is none, or where it came to nothing with other rows than these."""
+    jobs = transaction.jobs.find({"subject_id": version.id}, descending=True, limit=1).items
+    if jobs and jobs[0].state in {JobState.FAILED, JobState.STOPPED}:
+        began = jobs[0].started_at or jobs[0].created_at
+        if any(segment.created_at > began for segment in segments_of(transaction, version)):
+            return None
+    return jobs[0] if jobs else None
+
+
 def _stem(filename: str) -> str:
     """`sales.2024.csv.gz` → `sales.2024`."""
     plain = filename.replace("\\", "/").rsplit("/", 1)[-1]
-    plain = plain.removesuffix(".gz")
+    plain = without_ending(plain)
     stem = plain.rpartition(".")[0] or plain
     return stem.strip()[:200] or "dataset"

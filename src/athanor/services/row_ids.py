@@ -28,10 +28,10 @@ _NAMING = frozenset({Storage.INTEGER, Storage.STRING})
 
 def check_id_column(name: str, schema: Schema) -> None:
     """Raises InvalidInput unless the cells of the column can name rows."""
-    if schema[name].storage not in _NAMING:
+    storage = schema.column(name, field="id_column").storage
+    if storage not in _NAMING:
         raise InvalidInput(
-            f"Column {name!r} holds {schema[name].storage.value} values and cannot name rows. "
-            "Row ids are texts or whole numbers.",
+            f"Column {name!r} holds {storage.value} values and cannot name rows. Row ids are texts or whole numbers.",
             field="id_column",
         )
 
@@ -43,9 +43,9 @@ def hashes_of(texts: Iterable[str]) -> Hashes:
 
 def ids_in(path: Path, id_column: str, *, first_row: int = 1) -> pl.Series:
     """The ids of a segment's rows as texts. Raises InvalidInput for a row without one, counted from `first_row`."""
-    import polars as pl
+    from athanor.engine.segments import ids_of
 
-    ids = pl.read_parquet(path, columns=[id_column]).to_series().cast(pl.String)
+    ids = ids_of(path, id_column)
     if ids.null_count():
         row = ids.is_null().arg_true()[0] + first_row
         raise InvalidInput(f"Row {row} has no id in column {id_column!r}. Every row needs one.", field=id_column)

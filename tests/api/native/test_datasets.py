@@ -164,6 +164,7 @@ def test_a_profile_is_a_page_that_loads_nothing_and_runs_nothing_of_its_owners(w
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("default-src 'none';")
+    assert policy.endswith("frame-ancestors 'none'; sandbox allow-scripts")
     assert "unsafe" not in policy
     assert "<script>alert" not in answer.text
     assert "colour" in answer.text
@@ -203,6 +204,36 @@ def test_rows_without_names_cannot_be_deleted_and_it_says_why(world):
     refused = world.call("DELETE", f"/v1/datasets/{made['id']}/rows", json={"ids": ["k0"]})
     assert refused.status_code in {400, 409}
     assert "id" in refused.json()["error"]["message"]
+
+
+def test_rows_are_taken_away_by_whole_numbers_as_a_page_shows_them(world):
+    made = bring(world, "nr,size\n1,2.5\n2,3.5\n3,4.5\n", query="filename=c.csv&id_column=nr")
+    rows = f"/v1/datasets/{made['id']}/rows"
+    first = world.call("GET", rows).json()["rows"][0][0]
+    assert first == 1
+    assert world.call("DELETE", rows, json={"ids": [first, "3"]}).json() == {"deleted": 2}
+    assert world.call("GET", rows).json()["rows"] == [[2, 3.5]]
+
+
+def test_rows_with_a_file_name_and_no_content_type_are_a_file(world):
+    made = bring(world)
+    rows = f"/v1/datasets/{made['id']}/rows"
+    added = world.call("POST", f"{rows}?filename=more.csv", content=b"key,size,colour\nlast,1.0,red\n")
+    assert (added.status_code, added.json()["version"]["rows"]) == (200, 31)
+
+
+@pytest.mark.parametrize("route", ["", "/{id}", "/{id}/rows", "/{id}/columns", "/{id}/download"])
+def test_a_query_parameter_that_nobody_knows_is_named(world, route):
+    path = f"/v1/datasets{route.format(id=bring(world)['id'])}"
+    error = world.call("GET", f"{path}?limits=5").json()["error"]
+    assert (error["code"], error["field"]) == ("invalid-input", "limits")
+
+
+def test_a_form_that_can_hold_no_file_is_told_what_to_send(world):
+    refused = world.call("POST", "/v1/datasets", data={"file": "a,b"})
+    assert refused.status_code == 400
+    assert "multipart/form-data" in refused.json()["error"]["message"]
+    assert refused.json()["error"]["field"] == "file"
 
 
 def test_a_new_version_replaces_the_rows_and_the_old_one_stays_to_be_seen(world):
@@ -253,6 +284,10 @@ def test_an_error_names_the_field(world):
     assert answer.json()["error"]["field"] == "delimiter"
     answer = world.call("PATCH", f"/v1/datasets/{bring(world)['id']}", json={"labels": {"a": 5}})
     assert answer.json()["error"]["field"] == "labels.a"
+    answer = world.call("GET", f"/v1/datasets/{bring(world)['id']}/rows?columns=nope")
+    assert answer.json()["error"]["field"] == "columns"
+    answer = world.call("POST", "/v1/datasets?filename=c.csv&id_column=zz", content=b"a\n1\n")
+    assert answer.json()["error"]["field"] == "id_column"
 
 
 @pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/nope", "/native/nope", "/native/v2/x"])

@@ -274,7 +274,9 @@ GRID: dict[str, Entry] = {
         status=200,
         cases=(
             body_case("no ids", 400, {"ids": []}),
-            body_case("an id that is no text", 400, {"ids": [1]}),
+            body_case("an id that is no text", 400, {"ids": [True]}),
+            body_case("an id beyond 64 bits", 400, {"ids": [2**63]}),
+            body_case("whole numbers as ids", 200, {"ids": [1]}),
             body_case("ids as a text", 400, {"ids": "a"}),
             body_case("an unknown field", 400, {"ids": ["a"], "id": "b"}),
             body_case("hostile ids", 200, {"ids": HOSTILE}),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from athanor.engine.dataset import Numbers, Words
+from athanor.engine.dataset import Numbers, Times, Words
 from athanor.engine.problems.natural import natural_problem
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.errors import InvalidInput
 
 
 def a_column(kind=ColumnType.NUMERIC, storage=Storage.FLOAT):
@@ -17,6 +18,14 @@ def a_column(kind=ColumnType.NUMERIC, storage=Storage.FLOAT):
 @pytest.mark.parametrize("cells", [[0.0, 1.0], [-1.5, 1.5], [1.0, 2.0, np.nan]])
 def test_two_distinct_numbers_are_binary(cells):
     assert natural_problem(Numbers(np.array(cells * 5)), a_column()) == "binary"
+
+
+def test_dates_are_no_target_and_the_message_says_what_to_do():
+    days = Times(np.array(["2024-01-01", "2024-01-02"], "datetime64[us]"))
+    with pytest.raises(InvalidInput, match=r"'y' holds dates.*Choose another target") as told:
+        natural_problem(days, a_column(ColumnType.DATETIME, Storage.DATETIME))
+    assert told.value.field == "target"
+    assert "regression" not in str(told.value)
 
 
 def test_two_distinct_words_are_binary_whatever_the_vocabulary_holds():

@@ -7,6 +7,7 @@ import errno
 import gzip
 import io
 import lzma
+import os
 import shutil
 import sys
 import tempfile
@@ -141,6 +142,15 @@ def test_what_cannot_be_unpacked_is_refused_in_words(unpacked, content, message)
 def test_a_bomb_is_refused_while_it_is_inflated(unpacked, compress):
     with pytest.raises(TooLarge, match="inflates to more than 1,000 bytes"):
         unpacked(compress(b"0" * 10_000_000), max_inflated_bytes=1000)
+
+
+def test_a_pipe_is_refused_unopened(tmp_path):
+    os.mkfifo(tmp_path / "rows.csv")
+    with (
+        pytest.raises(InvalidInput, match=r"is a pipe, .* save it as a file first"),
+        plain(tmp_path / "rows.csv", "rows.csv", ReaderOptions()),
+    ):
+        pass
 
 
 def test_a_disk_that_would_be_full_is_told_before_it_is(unpacked, monkeypatch):

@@ -36,7 +36,7 @@ class Dialect(Protocol):
         """The vendor's answer to any of our errors; complete by test. AthanorError itself is a fault of ours."""
         ...
 
-    def is_upload(self, method: str, path: str, content_type: str) -> bool:
+    def is_upload(self, method: str, path: str, content_type: str, query: str) -> bool:
         """Whether a body there, of that kind, is a file, and so may have the size of one."""
         ...
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import polars as pl
-
-from athanor.engine.facts import Facts, Source, by_name, facts, held
+from athanor.engine.facts import Facts, Source
 from athanor.engine.findings.columns import columns_without_use, duplicate_columns, mixed_types
 from athanor.engine.findings.finding import Finding, Kind, Severity
 from athanor.engine.findings.leaks import leak_suspects
@@ -14,23 +12,15 @@ from athanor.engine.findings.rows import duplicate_rows, time_drift, time_order
 from athanor.engine.findings.target import problem_of, target_findings
 from athanor.engine.schema import Schema
 
-__all__ = ["Finding", "Kind", "Severity", "findings", "findings_of"]
+__all__ = ["Finding", "Kind", "Severity", "findings_of"]
 
 _ORDER = tuple(reversed(Severity))
-
-
-def findings(
-    frame: pl.DataFrame | pl.LazyFrame, schema: Schema, *, target: str | None = None, seed: int = 0
-) -> tuple[Finding, ...]:
-    """What was found in all rows, the most serious first. Memory is bounded for a scan."""
-    source = Source(held(frame.select(by_name(schema.names))))
-    return findings_of(source, schema, facts(source, schema.names), target=target, seed=seed)
 
 
 def findings_of(
     source: Source, schema: Schema, counted: Mapping[str, Facts], *, target: str | None = None, seed: int = 0
 ) -> tuple[Finding, ...]:
-    """The same, where the columns have been counted."""
+    """What was found in all rows, the most serious first. Memory is bounded for a scan."""
     if not source.n_rows:
         return ()
     features = Schema(tuple(column for column in schema.columns if column.name != target))

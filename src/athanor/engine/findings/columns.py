@@ -11,6 +11,7 @@ import polars as pl
 from athanor.engine.cells import BLANKS
 from athanor.engine.facts import LOOKED_AT, Facts, Source, by_name
 from athanor.engine.findings.finding import Finding, Kind, Severity, named, shortened
+from athanor.engine.profile_page.words import share
 from athanor.engine.schema import ColumnType, Schema
 
 HIGH_MISSING, NEARLY_MISSING = 0.5, 0.95  # shares of rows without a value, beyond which it is said
@@ -50,7 +51,8 @@ def _are(names: Sequence[str]) -> str:
 
 def _spelled(shares: Mapping[str, float], names: Sequence[str]) -> str:
     """The shares of the first few, as `named` names them."""
-    return f": {', '.join(f'{shares[name]:.1%}' for name in names[:5])}{', …' if len(names) > 5 else ''} of the rows"
+    shown = ", ".join(share(shares[name], 1) for name in names[:5])
+    return f": {shown}{', …' if len(names) > 5 else ''} of the rows"
 
 
 def duplicate_columns(source: Source, schema: Schema, counted: Mapping[str, Facts], seed: int) -> list[Finding]:
@@ -106,7 +108,7 @@ def _mixed(name: str, found: MostlyValues) -> Finding:
         kind=Kind.MIXED_TYPES,
         severity=Severity.WARNING,
         columns=(name,),
-        message=f"Column {name!r} is read as words, though {found.share:.1%} of its values are {found.what}: "
+        message=f"Column {name!r} is read as words, though {share(found.share, 1)} of its values are {found.what}: "
         f"{found.n_others:,} are not (first: {found.first[:60]!r}, row {found.row:,}). Correct them, or leave those "
         "cells empty.",
     )

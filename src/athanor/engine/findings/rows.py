@@ -7,6 +7,7 @@ import polars as pl
 from athanor.engine.association import associations
 from athanor.engine.facts import LOOKED_AT, Source, by_name
 from athanor.engine.findings.finding import Finding, Kind, Severity
+from athanor.engine.profile_page.words import share
 from athanor.engine.schema import ColumnType, Schema
 
 LARGEST = 5_000_000  # rows whose hashes are compared; of a larger table a share of the hashes, with all rows of each
@@ -34,14 +35,14 @@ def duplicate_rows(source: Source, schema: Schema, target: str | None, problem: 
     if n_duplicates:
         ids = [column.name for column in schema.columns if column.type is ColumnType.ID]
         apart = f" (apart from {', '.join(map(repr, ids[:3]))})" if ids else ""
-        share = n_duplicates / n_rows
         found.append(
             Finding(
                 kind=Kind.DUPLICATE_ROWS,
-                severity=Severity.WARNING if share >= MANY_DUPLICATES else Severity.INFO,
+                severity=Severity.WARNING if n_duplicates >= MANY_DUPLICATES * n_rows else Severity.INFO,
                 columns=(),
-                message=f"Rows that repeat an earlier one{apart}: {_about(n_duplicates, parts)} ({share:.2%}). Equal "
-                "rows on both sides of a split make scores look better than they are: remove those that are no "
+                message=f"Rows that repeat an earlier one{apart}: {_about(n_duplicates, parts)} "
+                f"({share(n_duplicates, n_rows)}). "
+                "Equal rows on both sides of a split make scores look better than they are: remove those that are no "
                 "observations of their own.",
             )
         )
@@ -51,14 +52,13 @@ def duplicate_rows(source: Source, schema: Schema, target: str | None, problem: 
         )
         n_conflicts = int(labels["len"].sum())
         if n_conflicts:
-            share = n_conflicts / n_rows
             found.append(
                 Finding(
                     kind=Kind.CONFLICTING_ROWS,
-                    severity=Severity.WARNING if share >= MANY_CONFLICTS else Severity.INFO,
+                    severity=Severity.WARNING if n_conflicts >= MANY_CONFLICTS * n_rows else Severity.INFO,
                     columns=(target,),
                     message=f"Rows that contradict others with the same features in {target!r}: "
-                    f"{_about(n_conflicts, parts)} ({share:.2%}). No model can get them right.",
+                    f"{_about(n_conflicts, parts)} ({share(n_conflicts, n_rows)}). No model can get them right.",
                 )
             )
     return found

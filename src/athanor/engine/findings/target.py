@@ -12,6 +12,7 @@ from athanor.engine.findings.columns import mostly_values
 from athanor.engine.findings.finding import Finding, Kind, Severity
 from athanor.engine.frames import to_dataset
 from athanor.engine.problems.natural import natural_problem
+from athanor.engine.profile_page.words import share
 from athanor.engine.schema import ColumnSchema, Schema, Storage
 
 LARGEST = 5_000_000  # rows that are looked at
@@ -45,12 +46,12 @@ def target_findings(
     target = column.name
     found = []
     if counted.missing:
-        share = counted.missing / counted.n_rows
-        severity = Severity.WARNING if share >= MANY_MISSING else Severity.INFO
+        severity = Severity.WARNING if counted.missing >= MANY_MISSING * counted.n_rows else Severity.INFO
         end = "they are left out of training."
         if not counted.present:
             severity, end = Severity.SERIOUS, "nothing can be learned."
-        message = f"{counted.missing:,} of {counted.n_rows:,} rows ({share:.1%}) have no {target!r}; {end}"
+        missing = f"{counted.missing:,} of {counted.n_rows:,} rows ({share(counted.missing, counted.n_rows)})"
+        message = f"{missing} have no {target!r}; {end}"
         found.append(_finding(Kind.TARGET_MISSING, severity, target, message))
     if not counted.present:
         return found
@@ -74,7 +75,7 @@ def _words(source: Source, present: pl.Series, target: str, seed: int) -> list[F
     mostly = mostly_values(source, [target], seed).get(target)
     if mostly is not None and mostly.what == "numbers":
         message = (
-            f"{target!r} would be learned as classes, though {mostly.share:.1%} of its values are numbers: "
+            f"{target!r} would be learned as classes, though {share(mostly.share, 1)} of its values are numbers: "
             f"{mostly.n_others:,} are not (first: {mostly.first!r}, row {mostly.row:,}). Correct them, or leave those "
             "cells empty, to learn a quantity."
         )

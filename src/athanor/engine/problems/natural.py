@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.dataset import Column, Numbers, Words
+from athanor.engine.dataset import Column, Numbers, Times, Words
 from athanor.engine.schema import ColumnSchema, ColumnType
+from athanor.errors import InvalidInput
 
 MOST_NATURAL_CLASSES = 20  # whole numbers with more distinct values than this are taken as a quantity
 ROWS_PER_CLASS = 10  # and so are those that repeat less often than this on average
@@ -17,8 +18,14 @@ def natural_problem(column: Column, schema: ColumnSchema) -> str:
 
     Two distinct values are binary. Words and booleans are classes. Whole numbers are classes when at most 20 distinct
     ones occur, each in 10 rows on average; all other numbers are a quantity. A type that the user gave decides first:
-    categorical or boolean means classes, numeric means a quantity.
+    categorical or boolean means classes, numeric means a quantity. Raises InvalidInput for dates.
     """
+    if isinstance(column, Times):
+        raise InvalidInput(
+            f"The target {schema.name!r} holds dates, and a date cannot be predicted. Choose another target, or add a "
+            "column with a number in its place, such as the days since a fixed date.",
+            field="target",
+        )
     if not isinstance(column, Numbers | Words):
         return "regression"  # whose `truth` says in words why it cannot be
     given = schema.type if schema.is_given else None

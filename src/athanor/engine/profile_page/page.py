@@ -63,8 +63,8 @@ def profile_page(profile: Profile, about: About) -> str:
 
 
 def page_policy() -> str:
-    """The Content-Security-Policy that the pages state, for a server that sends one."""
-    return _policy(_file("page.css"), _file("page.js"))
+    """The Content-Security-Policy for a server to send: what the pages state, and what no page can state itself."""
+    return f"{_policy(_file('page.css'), _file('page.js'))}; frame-ancestors 'none'; sandbox allow-scripts"
 
 
 def _header(profile: Profile, about: About) -> Html:

@@ -64,6 +64,11 @@ class ReaderOptions:
                 raise InvalidInput(f"No encoding named {self.encoding!r}.", field="encoding") from error
 
 
+def spelled_delimiter(text: str | None) -> str | None:
+    """A delimiter as people write it: a tab itself is hard to type."""
+    return "\t" if text in {"tab", r"\t"} else text
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reject:
     """A row that could not be read, kept for its owner."""
@@ -124,7 +129,6 @@ class Reader(Protocol):
         ...
 
 
-# In this order they are asked: those that a signature proves come first, text that could be anything last.
 READERS: Registry[Reader] = Registry(
     "file format",
     {
@@ -134,11 +138,12 @@ READERS: Registry[Reader] = Registry(
         "arff": "athanor.engine.readers.arff:ARFF",
         "json": "athanor.engine.readers.json:JSON",
         "jsonl": "athanor.engine.readers.jsonl:JSONL",
-        "libsvm": "athanor.engine.readers.libsvm:LIBSVM",
         "float32": "athanor.engine.readers.float32:FLOAT32",
+        "libsvm": "athanor.engine.readers.libsvm:LIBSVM",
         "csv": "athanor.engine.readers.csv:CSV",
     },
 )
+# In this order they are asked: those that a signature proves come first, text that could be anything last.
 ASKED = ("parquet", "arrow", "xlsx", "arff", "json", "jsonl", "float32", "libsvm", "csv")
 
 

@@ -16,6 +16,7 @@ from athanor.engine import cells
 from athanor.engine.frames import sparse_series
 from athanor.engine.readers import Notes
 from athanor.engine.readers.arff_header import CELL, Attribute, Kind, unquoted
+from athanor.engine.readers.numbers import infinite_warning
 from athanor.errors import InvalidInput
 
 T = TypeVar("T")
@@ -60,11 +61,7 @@ class ArffRows:
                 self.notes.reject(number, reason, line)
             self.pending.clear()
             yield frame
-        self.notes.warnings += [
-            f"Column {name!r}: {count:,} infinite values count as missing."
-            for name, count in self.infinite.items()
-            if count
-        ]
+        self.notes.warnings += [infinite_warning(name, count) for name, count in self.infinite.items() if count]
         if self.n_weights:
             self.notes.warnings.append(
                 f"Weights of rows, {{…}} behind the last cell, were left out: {self.n_weights:,}."

@@ -31,13 +31,13 @@ _TABLES = (
     *(".ndjson", ".xlsx", ".arff", ".libsvm", ".svm", ".f32", ".bin", ".npy"),
 )
 _SHOWN = 20  # names that a message lists
-_ENDINGS = (".gz", ".zst", ".zstd", ".bz2", ".xz", ".zip")
-
+ENDINGS = (".gz", ".zst", ".zstd", ".bz2", ".xz", ".zip")
 
 _DAMAGE = (  # what the libraries raise; NotImplementedError: a method of compression that they lack
     *(EOFError, OSError, NotImplementedError),
     *(zlib.error, zstd.ZstdError, lzma.LZMAError, zipfile.BadZipFile),
 )
+_DAMAGED_ARCHIVE = (zipfile.BadZipFile, NotImplementedError, OSError, ValueError)
 _OPENERS: dict[str, Callable[[Path], Any]] = {
     "gzip": gzip.open,
     "zstd": zstd.open,
@@ -52,6 +52,7 @@ _MAGICS = {
     b"PK\x03\x04": "zip",
     b"PK\x05\x06": "zip",  # without a member
 }
+KINDS = tuple(dict.fromkeys(_MAGICS.values()))
 
 
 @contextmanager
@@ -61,15 +62,12 @@ def plain(path: Path, filename: str, options: ReaderOptions) -> Iterator[tuple[P
     Raises InvalidInput for an archive that is damaged, encrypted, nested or without exactly one table, TooLarge where
     it grows beyond `options.max_inflated_bytes`, Unavailable where the disk is full.
     """
+    if path.is_fifo():
+        raise InvalidInput(f"The file {filename!r} is a pipe, which can be read only once; save it as a file first.")
     try:
-        kind = _kind(path)
+        kind = container_kind(path)
     except OSError as error:
         raise InvalidInput(f"The file {filename!r} cannot be read: {error.strerror}.") from error
-    if kind == "zip":
-        archive = _archive(path, filename)
-        if _is_workbook(archive):
-            archive.close()
-            kind = None
     if kind != "zip" and options.member is not None:
         raise InvalidInput(f"`member` names a file in a ZIP archive, and {filename!r} is none.", field="member")
     if kind is None:
@@ -79,13 +77,13 @@ def plain(path: Path, filename: str, options: ReaderOptions) -> Iterator[tuple[P
         target = Path(folder) / "plain"
         try:
             if kind == "zip":
-                with archive:
+                with _archive(path, filename) as archive:
                     member = _member(archive, filename, options.member)
                     inner = PurePosixPath(member.filename).name
                     with archive.open(member) as source:
                         _inflate(source, target, filename, options.max_inflated_bytes)
             else:
-                inner = _without_ending(filename)
+                inner = without_ending(filename)
                 with _OPENERS[kind](path) as source:
                     _inflate(source, target, filename, options.max_inflated_bytes)
         except _DAMAGE as error:
@@ -94,7 +92,20 @@ def plain(path: Path, filename: str, options: ReaderOptions) -> Iterator[tuple[P
         yield target, inner
 
 
-def _kind(path: Path) -> str | None:
+def container_kind(path: Path) -> str | None:
+    """What kind of compressed file or archive this is, by its content. None for any other; workbooks are others."""
+    kind = packing(path)
+    if kind == "zip":
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return None if _is_workbook(archive) else kind
+        except _DAMAGED_ARCHIVE:
+            return kind
+    return kind
+
+
+def packing(path: Path) -> str | None:
+    """What the first bytes say: a "zip" may be a workbook."""
     with path.open("rb") as file:
         head = file.read(8)
     return next((kind for magic, kind in _MAGICS.items() if head.startswith(magic)), None)
@@ -103,7 +114,7 @@ def _kind(path: Path) -> str | None:
 def _archive(path: Path, filename: str) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
+    except _DAMAGED_ARCHIVE as error:
         raise InvalidInput(f"The zip file {filename!r} is damaged or cut off: {error}") from error
 
 
@@ -114,10 +125,7 @@ def _is_workbook(archive: zipfile.ZipFile) -> bool:
 
 
 def _check_plain(file: Path, kind: str, filename: str) -> None:
-    nested = _kind(file)
-    if nested == "zip":
-        with _archive(file, filename) as archive:
-            nested = None if _is_workbook(archive) else nested
+    nested = container_kind(file)
     if nested is not None:
         raise InvalidInput(
             f"The {kind} file {filename!r} holds another archive inside ({nested}). Unpack it, and send the table."
@@ -160,9 +168,10 @@ def _is_hidden(name: str) -> bool:
     return "__MACOSX" in parts or not parts or parts[-1].startswith(".")
 
 
-def _without_ending(filename: str) -> str:
+def without_ending(filename: str) -> str:
+    """`sales.csv.gz` → `sales.csv`."""
     lower = filename.lower()
-    return next((filename[: -len(ending)] for ending in _ENDINGS if lower.endswith(ending)), filename)
+    return next((filename[: -len(ending)] for ending in ENDINGS if lower.endswith(ending)), filename)
 
 
 def _inflate(source: IO[bytes], target: Path, filename: str, largest: int) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from athanor.engine import cells
 from athanor.engine.readers import Notes
 from athanor.engine.readers.column_names import unique_names
+from athanor.engine.readers.numbers import fits_float
 from athanor.engine.readers.text_lines import blocks_of_lines
 
 _HALF_LETTERS = (b"\\ud", b"\\uD")
@@ -58,7 +58,7 @@ def even_lines(file: Path, encoding: str | None) -> EvenLines | None:
             if dtype is None:
                 return None
             types[column.name] = dtype
-            if dtype.is_numeric() and not _is_small(column):
+            if dtype.is_numeric() and not fits_float(column):
                 large.add(column.name)
     if not types or any(types[name] == pl.Float64 for name in large):
         return None
@@ -88,14 +88,6 @@ def _read(block: bytes, types: Mapping[str, pl.DataType] | None) -> pl.DataFrame
         if block.count(key + b'"') + block.count(key + b' "') != len(column) - column.null_count():
             return None
     return frame
-
-
-def _is_small(column: pl.Series) -> bool:
-    """Whether a float can tell all of the whole numbers apart."""
-    if column.null_count() == len(column):
-        return True
-    ends: tuple[Any, Any] = (column.min(), column.max())
-    return bool(ends[0] >= -cells.LARGEST_INTEGER and ends[1] <= cells.LARGEST_INTEGER)
 
 
 def _together(first: pl.DataType, second: pl.DataType) -> pl.DataType | None:

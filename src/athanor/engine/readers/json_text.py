@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from athanor.engine.readers.json_columns import Spelled
+from athanor.engine.readers.numbers import infinite_warning
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _BEGINS = re.compile(r"\s*(?:\{\s*(?:[\"}]|$)|\[\s*(?:[\[\]{\"0-9-]|true|false|null|NaN|$))")
@@ -30,7 +31,7 @@ class Oddities:
         told = []
         if self.n_not_numbers:
             told.append(f"NaN and Infinity count as missing: {self.n_not_numbers:,}.")
-        told += [f"Column {name!r}: {n:,} infinite values count as missing." for name, n in self.infinite.items() if n]
+        told += [infinite_warning(name, n) for name, n in self.infinite.items() if n]
         if self.repeated:
             shown = ", ".join(map(repr, list(self.repeated)[:_SHOWN]))
             n_repeated = self.repeated.total()

@@ -13,7 +13,7 @@ import polars.selectors as cs
 from athanor.engine.frames import spelled
 from athanor.engine.inference import infer
 from athanor.engine.readers import ASKED, READERS, Notes, Opened, Reader, ReaderOptions, Reject, Table
-from athanor.engine.readers.containers import plain
+from athanor.engine.readers.containers import KINDS, plain
 from athanor.engine.readers.verdicts import Verdicts
 from athanor.engine.schema import Schema, Storage
 from athanor.errors import InvalidInput
@@ -153,7 +153,7 @@ def _reader(head: bytes, inner: str, filename: str) -> Reader:
         return READERS[text]
     raise InvalidInput(
         f"The file {filename!r} is {stranger or 'neither text nor a known table format'}. "
-        f"Send {', '.join(ASKED[:-1])} or {ASKED[-1]}, plain or as gzip, zip or zstd."
+        f"Send {', '.join(ASKED[:-1])} or {ASKED[-1]}, plain or as {', '.join(KINDS[:-1])} or {KINDS[-1]}."
     )
 
 
@@ -164,7 +164,7 @@ def _unlike(block: pl.DataFrame, schema: Schema | None) -> pl.DataFrame:
         wanted = None if schema is None or series.name not in schema else schema[series.name].storage
         if wanted is None or series.dtype == pl.Null or wanted in _STORAGES[series.dtype.base_type()]:
             continue
-        if series.dtype.is_nested() or wanted in {Storage.DENSE, Storage.SPARSE}:
+        if series.dtype.is_nested() or wanted.is_vector:
             raise InvalidInput(
                 f"Column {series.name!r} holds {'vectors' if series.dtype.is_nested() else 'single values'} where "
                 f"{wanted.value} values are expected.",

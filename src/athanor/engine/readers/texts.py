@@ -16,13 +16,11 @@ import polars as pl
 from athanor.engine import cells
 from athanor.engine.readers.times import quick_times, times
 from athanor.engine.schema import Storage
-from athanor.engine.spellings import SPELLINGS, USUAL_TIME, EpochSpelling, NumberSpelling, TimeSpelling
+from athanor.engine.spellings import EPOCH_SPAN, SPELLINGS, USUAL_TIME, EpochSpelling, NumberSpelling, TimeSpelling
 
-_SECOND = 1_000_000  # microseconds
 _MISSING_WORDS = list(cells.MISSING_WORDS)
 _WHOLE = "[+-]?[0-9]+"
 _CODE = "[+-]?0[0-9]"  # how a code such as a postal code begins: 01234 is not 1234
-_EPOCH_SPAN = (631_152_000 * _SECOND, 4_102_444_800 * _SECOND)  # 1990 to 2100
 _AT_ONCE = 1_000  # distinct odd cells that are looked at before it is asked whether any refutes the reading
 
 
@@ -225,13 +223,17 @@ class Epochs(Reading):
         if trimmed in cells.MISSING_AMONG_VALUES:
             return None
         moment = self.form.microseconds(trimmed)
-        if moment is None or not (self.is_lenient or _EPOCH_SPAN[0] <= moment < _EPOCH_SPAN[1]):
+        if moment is None or not (self.is_lenient or moment in EPOCH_SPAN):
             raise ValueError(text)
         return moment
 
     def quickly(self, cell: pl.Expr, first: str) -> pl.Expr:  # noqa: ARG002
         moment = cell.cast(pl.Int64, strict=False) * self.form.microseconds_per_unit
-        return pl.when(moment.is_between(*_EPOCH_SPAN, closed="left")).then(moment).cast(pl.Datetime("us"))
+        return (
+            pl.when(moment.is_between(EPOCH_SPAN.start, EPOCH_SPAN.stop, closed="left"))
+            .then(moment)
+            .cast(pl.Datetime("us"))
+        )
 
 
 _TYPES: dict[Storage, pl.DataType] = {
@@ -335,10 +337,6 @@ def fitting(trimmed: pl.Series, reading: Reading) -> pl.Series:
     read = trimmed.to_frame("cell").select(_thoroughly(reading, pl.col("cell"))).to_series().is_not_null()
     left = trimmed.filter(~read).unique().head(_AT_ONCE).to_list()
     return read | trimmed.is_in([cell for cell in left if reading.fits(cell)])
-
-
-def infinite_warning(name: str, n_infinite: int) -> str:
-    return f"Column {name!r}: {n_infinite:,} infinite values count as missing."
 
 
 def _thoroughly(reading: Reading, cell: pl.Expr) -> pl.Expr:

@@ -14,6 +14,7 @@ import polars as pl
 from athanor.engine import cells
 from athanor.engine.readers import Notes
 from athanor.engine.readers.column_names import unique_names
+from athanor.engine.readers.numbers import fits_float, infinite_warning
 from athanor.engine.readers.typed_vectors import dense, is_sparse, sparse
 from athanor.errors import InvalidInput
 
@@ -80,9 +81,7 @@ class TypedFile:
             named = [column.alias(name) for column, name in zip(columns, self._names, strict=True)]
             yield pl.DataFrame([_KEPT[column.dtype.base_type()](column, seen) for column in named])
             seen.n_rows += block.height
-        notes.warnings.extend(
-            f"Column {name!r}: {count:,} infinite values count as missing." for name, count in seen.infinite.items()
-        )
+        notes.warnings.extend(infinite_warning(name, count) for name, count in seen.infinite.items())
 
     def _read(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
         with refusing_damage(self._kind):
@@ -129,10 +128,7 @@ def _may_be_large(dtype: pl.DataType) -> bool:
 
 def _fits(column: pl.Series) -> bool:
     """Whether all cells are whole numbers that a float can tell apart, or no whole numbers at all."""
-    if not _may_be_large(column.dtype) or column.null_count() == len(column):
-        return True
-    ends: tuple[Any, Any] = (column.min(), column.max())
-    return bool(ends[0] >= -cells.LARGEST_INTEGER and ends[1] <= cells.LARGEST_INTEGER)
+    return not _may_be_large(column.dtype) or fits_float(column)
 
 
 def _whole_as_words(column: pl.Series) -> pl.Series:

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from athanor.engine import cells
+from athanor.engine.readers.numbers import infinite_warning
 from athanor.engine.readers.texts import (
     WORDS,
     Read,
     Reading,
     check,
     fitting,
-    infinite_warning,
     usual,
 )
 from athanor.engine.readers.ways import known_ways, may_be_value, way_of, ways

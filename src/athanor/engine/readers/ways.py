@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 
 from athanor.engine import cells
+from athanor.engine.name_parts import name_parts
 from athanor.engine.readers.texts import LONG_INTEGERS, VAGUE, WORDS, Reading, spelled, usual
 from athanor.engine.schema import ColumnSchema, Storage
 from athanor.engine.spellings import MONTHS, SPELLINGS, WEEKDAYS, EpochSpelling, NumberSpelling, TimeSpelling
 from athanor.errors import InvalidInput
 
-_NAME_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _TIME_NAMES = frozenset({"time", "date", "datetime", "ts", "timestamp", "epoch", "at"})
 _DATE_NAMES = frozenset({"date", "day", "dt", "ymd"})
 # How numbers, times and truth values begin.
@@ -22,7 +21,7 @@ _VALUE_WORDS = frozenset({*MONTHS, *WEEKDAYS, "tru", "fal", "inf", "chf", "eur",
 
 def ways(name: str, decimal: str | None) -> tuple[Reading, ...]:
     """The ways to read a column of this name, in the order in which they are tried."""
-    parts = frozenset(part.lower() for part in _NAME_PARTS.findall(name))
+    parts = frozenset(name_parts(name))
     return _tried(not parts.isdisjoint(_DATE_NAMES), not parts.isdisjoint(_TIME_NAMES), decimal)
 
 
@@ -49,7 +48,7 @@ def _tried(says_date: bool, says_time: bool, decimal: str | None) -> tuple[Readi
 
 def known_ways(known: ColumnSchema, decimal: str | None) -> tuple[Reading, ...]:
     """The ways to read a column as a schema wants it."""
-    if known.storage in {Storage.DENSE, Storage.SPARSE}:
+    if known.storage.is_vector:
         raise InvalidInput(f"Column {known.name!r} holds text where vectors are expected.", field=known.name)
     asked = [spelled(known.spelling, is_lenient=True)] if known.spelling else []
     asked.append(usual(known.storage, is_lenient=True))

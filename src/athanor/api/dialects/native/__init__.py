@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from fastapi import FastAPI
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from athanor.api.dialects import Now
@@ -34,11 +35,11 @@ class Native:
     def respond(self, error: AthanorError) -> Response:
         return errors.respond(error)
 
-    def is_upload(self, method: str, path: str, content_type: str) -> bool:
+    def is_upload(self, method: str, path: str, content_type: str, query: str) -> bool:
         if method != "POST":
             return False
         if _ROWS_OR_FILES.fullmatch(path):
-            return not words.is_json(content_type)
+            return not words.is_json(content_type, QueryParams(query))
         return _FILES.fullmatch(path) is not None
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
 from athanor.api.dialects import Now
 from athanor.api.dialects.native import answers, datasets, rows
 from athanor.api.dialects.native.errors import shape_errors
+from athanor.api.dialects.native.known_query import check_query
 from athanor.api.json_response import SafeJSONResponse
 from athanor.api.openapi import tell_errors
 from athanor.api.uploads import Spool
@@ -46,7 +47,7 @@ def native_app(services: Services, *, spool: Spool, now: Now) -> FastAPI:
     )
     app.state.services, app.state.spool, app.state.now = services, spool, now
     for part in (datasets, rows):
-        app.include_router(part.ROUTER, prefix=API)
+        app.include_router(part.ROUTER, prefix=API, dependencies=[Depends(check_query)])
     shape_errors(app)
     tell_errors(app, _ERRORS, answers.ErrorBody)
     return app

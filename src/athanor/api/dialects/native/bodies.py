@@ -19,6 +19,7 @@ def _without_nul(text: str) -> str:
 
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(_without_nul)]
 Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_without_nul)]
+WholeNumber = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 
 class Body(BaseModel):
@@ -49,9 +50,9 @@ class AppendRows(Body):
 
 
 class DeleteRows(Body):
-    """Rows by the values of the dataset's id column."""
+    """Rows by the values of the dataset's id column: texts, or whole numbers as they are."""
 
-    ids: list[Text] = Field(min_length=1, max_length=MAX_ROWS)
+    ids: list[Text | WholeNumber] = Field(min_length=1, max_length=MAX_ROWS)
 
 
 def rows_in(body: bytes) -> AppendRows:

@@ -100,12 +100,7 @@ def get_dataset(dataset: DatasetId, actor: TheActor, services: TheServices) -> d
 def change_dataset(
     dataset: DatasetId, body: bodies.ChangeDataset, actor: TheActor, services: TheServices
 ) -> dict[str, Any]:
-    wanted = words.dataset_id(dataset)
-    if body.name is not None:
-        view = services.datasets.rename(actor, wanted, body.name)
-    if body.labels is not None:
-        view = services.datasets.label(actor, wanted, body.labels)
-    return spelled(view)
+    return spelled(services.datasets.change(actor, words.dataset_id(dataset), name=body.name, labels=body.labels))
 
 
 @ROUTER.delete(
@@ -153,8 +148,6 @@ def get_profile_page(dataset: DatasetId, actor: TheActor, services: TheServices,
     found = services.ingest.profile(actor, words.dataset_id(dataset), version=version)
     if found.profile is None:
         return _profile(found)
-    from pydantic import TypeAdapter
-
     from athanor.engine.profile import Profile
     from athanor.engine.profile_page.page import About, page_policy, profile_page
 
@@ -164,9 +157,8 @@ def get_profile_page(dataset: DatasetId, actor: TheActor, services: TheServices,
         warnings=found.version.warnings,
         n_rejected=found.version.n_rejected,
     )
-    page = profile_page(TypeAdapter(Profile).validate_python(found.profile), about)
-    policy = f"{page_policy()}; frame-ancestors 'none'; sandbox allow-scripts"
-    return HTMLResponse(page, headers={"Content-Security-Policy": policy})
+    page = profile_page(Profile.from_json(found.profile), about)
+    return HTMLResponse(page, headers={"Content-Security-Policy": page_policy()})
 
 
 @ROUTER.get(

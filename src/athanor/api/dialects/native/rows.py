@@ -69,7 +69,7 @@ def list_rows(
 async def append_rows(dataset: DatasetId, request: Request, actor: TheActor, services: TheServices) -> dict[str, Any]:
     """All of them or none. A file is read as the dataset's columns say; one that came before changes nothing."""
     wanted = words.dataset_id(dataset)
-    if words.is_json(request.headers.get("content-type", "")):
+    if words.is_json(request.headers.get("content-type", ""), request.query_params):
         view = await run_in_threadpool(_append_json, await request.body(), wanted, actor, services)
         return spelled(view)
     spool: Spool = request.app.state.spool
@@ -94,7 +94,7 @@ async def append_rows(dataset: DatasetId, request: Request, actor: TheActor, ser
 )
 def delete_rows(dataset: DatasetId, body: bodies.DeleteRows, actor: TheActor, services: TheServices) -> dict[str, Any]:
     """Ids that are not there are no error; `deleted` says how many were."""
-    return {"deleted": services.datasets.delete_rows(actor, words.dataset_id(dataset), body.ids)}
+    return {"deleted": services.datasets.delete_rows(actor, words.dataset_id(dataset), [str(one) for one in body.ids])}
 
 
 @ROUTER.get(

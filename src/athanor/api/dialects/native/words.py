@@ -46,7 +46,9 @@ def next_page(request: Request, *, offset: int, limit: int, total: int) -> str |
     return f"{url.path}?{url.query}"
 
 
-def is_json(content_type: str) -> bool:
-    """Whether a body says that it is JSON, or says nothing."""
+def is_json(content_type: str, query: Mapping[str, str]) -> bool:
+    """Whether a body says that it is JSON, or says nothing: neither of its kind nor, in the query, a file's name."""
     kind = content_type.partition(";")[0].strip().lower()
-    return not kind or kind == "application/json" or kind.endswith("+json")
+    if not kind:
+        return "filename" not in query
+    return kind == "application/json" or kind.endswith("+json")

@@ -36,7 +36,7 @@ class Workbench:
     def respond(self, error: AthanorError) -> Response:
         return errors.respond(error)
 
-    def is_upload(self, method: str, path: str, content_type: str) -> bool:  # noqa: ARG002
+    def is_upload(self, method: str, path: str, content_type: str, query: str) -> bool:  # noqa: ARG002
         return any(method == wanted and pattern.fullmatch(path) for wanted, pattern in _UPLOADS)
 
 

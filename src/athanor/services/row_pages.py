@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from athanor.core.dataset import DatasetVersion, Segment
 from athanor.core.ports import BlobStore
+from athanor.engine.readers.rejects import REJECTS_HEADER
 from athanor.engine.schema import ColumnSchema, Schema, Storage
-from athanor.errors import NotSupported, Unavailable
-from athanor.services.arrivals import REJECTS_HEADER
+from athanor.errors import InvalidInput, NotSupported, Unavailable
 from athanor.services.contents import Content
 
 if TYPE_CHECKING:
     import polars as pl
 
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
-_VECTORS = frozenset({Storage.DENSE, Storage.SPARSE})
 _AT_ONCE = 50_000  # rows of a CSV file that are written at once
 _CHUNK = 2**20  # bytes
+MOST_CELLS = 1_000_000  # of a page, each component of a vector one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +48,16 @@ class Download:
 
 
 def page(content: Content, blobs: BlobStore, schema: Schema, *, offset: int, limit: int) -> list[list[Any]]:
-    """Rows from `offset` on, at most `limit`, with the columns of `schema`. Only segments that hold them are read."""
+    """Rows from `offset` on, at most `limit`, with the columns of `schema`. Only segments that hold them are read.
+
+    Raises InvalidInput where these are more than MOST_CELLS cells; one row may have as many as it has.
+    """
     import polars as pl
 
+    limit = min(limit, sum(segment.n_rows for segment in content.rows))
+    n_cells = limit * sum((column.dim or 0) if column.storage is Storage.DENSE else 1 for column in schema.columns)
+    _check_page(limit, n_cells)
+    n_wanted = limit
     columns: list[list[Any]] = [[] for _ in schema.columns]
     for place, frame, is_whole in _segments(content, blobs, schema):
         if limit <= 0:
@@ -58,11 +65,26 @@ def page(content: Content, blobs: BlobStore, schema: Schema, *, offset: int, lim
         n_live = content.rows[place].n_rows if is_whole else frame.select(pl.len()).collect().item()
         if offset < n_live:
             taken = frame.slice(offset, limit).collect()
+            n_cells += sum(
+                int(series.struct.field("indices").list.len().sum())
+                for series, column in zip(taken.get_columns(), schema.columns, strict=True)
+                if column.storage is Storage.SPARSE
+            )
+            _check_page(n_wanted, n_cells)
             for gathered, series, column in zip(columns, taken.get_columns(), schema.columns, strict=True):
                 gathered.extend(_plain(series, column))
             limit -= taken.height
         offset = max(offset - n_live, 0)
     return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _check_page(limit: int, n_cells: int) -> None:
+    if limit > 1 and n_cells > MOST_CELLS:
+        raise InvalidInput(
+            f"{limit:,} rows are more than the {MOST_CELLS:,} cells that are given at once, each component of a vector "
+            "being one. Ask for fewer rows with `limit`, or for some columns with `columns`.",
+            field="limit",
+        )
 
 
 def as_file(
@@ -82,7 +104,7 @@ def as_file(
         chunks = _parquet(content, blobs, schema, folder)
     else:
         for column in schema.columns:
-            if column.storage in _VECTORS:
+            if column.storage.is_vector:
                 raise NotSupported(f"Column {column.name!r} holds vectors, which CSV cannot say. Download Parquet.")
         chunks = _csv(content, blobs, schema)
     return Download(filename=f"{name}.{file_format}", media_type=MEDIA_TYPES[file_format], chunks=chunks)
@@ -122,11 +144,12 @@ def _parquet(
 
 def rejects(segments: Sequence[Segment], blobs: BlobStore) -> Iterator[bytes]:
     """The rows of the segments' files that could not be read, as one CSV file."""
-    yield REJECTS_HEADER
+    header = REJECTS_HEADER.encode()
+    yield header
     for segment in segments:
         if segment.rejects_blob is not None:
             with blobs.open(segment.rejects_blob) as file:
-                file.seek(len(REJECTS_HEADER))
+                file.seek(len(header))
                 while chunk := file.read(_CHUNK):
                     yield chunk
 
