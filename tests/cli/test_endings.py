@@ -19,14 +19,6 @@ class Told:
         self.lines.append(line)
 
 
-@pytest.fixture(autouse=True)
-def handlers_as_before():
-    before = {number: signal.getsignal(number) for number in NAMES}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 class Ended(BaseException):
     """What the end of the process is here, where the tests go on."""
 
