@@ -215,10 +215,11 @@ def test_a_disk_that_is_full_while_segments_are_written_leaves_nothing(world, mo
 def test_two_at_once_of_the_same_file_are_two_datasets_and_lose_nothing(world):
     barrier = Barrier(2)
     views = []
+    file = world.a_file()
 
     def one():
         barrier.wait()
-        views.append(world.ingest.receive(world.a_file(), filename="same.csv", name="same", actor=world.actor))
+        views.append(world.ingest.receive(file, filename="same.csv", name="same", actor=world.actor))
 
     threads = [Thread(target=one) for _ in range(2)]
     for thread in threads:
