@@ -63,7 +63,14 @@ def records(url):
 @pytest.fixture
 def project(records):
     organization = Organization(id=new_id(), name="0", created_at=NOW)
-    made = Project(id=new_id(), organization_id=organization.id, name="0", handle="counter", created_at=NOW)
+    made = Project(
+        id=new_id(),
+        organization_id=organization.id,
+        namespace=organization.id,
+        name="0",
+        handle="counter",
+        created_at=NOW,
+    )
     with records.change(EVERYONE) as tx:
         tx.organizations.add(organization)
         tx.projects.add(made)

@@ -13,6 +13,7 @@ import pytest
 from athanor.backends.blobs import STORES
 from athanor.backends.memory import MemoryRecords
 from athanor.core.actor import ALL_SCOPES, ApiKey, Organization, User
+from athanor.core.alias import Alias
 from athanor.core.audit import AuditEntry
 from athanor.core.dataset import DatasetVersion, Origin, Segment, SegmentKind, StoredDataset, Upload
 from athanor.core.deployment import Deployment, DeploymentState
@@ -43,7 +44,12 @@ class World:
         organization = Organization(id=new_id(), name="Acme", created_at=NOW)
         user = User(id=new_id(), organization_id=organization.id, name="Ada", created_at=NOW)
         project = Project(
-            id=new_id(), organization_id=organization.id, name="Default", handle="default", created_at=NOW
+            id=new_id(),
+            organization_id=organization.id,
+            namespace=organization.id,
+            name="Default",
+            handle="default",
+            created_at=NOW,
         )
         return cls(organization, user, project)
 
@@ -58,7 +64,9 @@ class World:
         return {"id": new_id(), "organization_id": self.id, "created_at": self.now} | changes
 
     def another_project(self, **changes) -> Project:
-        return Project(**self._common({"name": "Churn", "handle": f"churn-{uuid4().hex}"} | changes))
+        return Project(
+            **self._common({"namespace": self.user.id, "name": "Churn", "handle": f"churn-{uuid4().hex}"} | changes)
+        )
 
     def key(self, **changes) -> ApiKey:
         given = {"user_id": self.user.id, "name": "laptop", "scopes": ALL_SCOPES, "secret_sha256": "0" * 64}
@@ -94,17 +102,26 @@ class World:
         task = Task(
             target="price", positive=True, features=("a", "b"), types={"z": ColumnType.TEXT, "a": ColumnType.ID}
         )
-        given = {"project_id": self.project.id, "name": "First", "description": None, "dataset_id": new_id()}
+        given = {"project_id": self.project.id, "name": "First", "handle": f"first-{uuid4().hex}", "description": None}
+        given |= {"dataset_id": new_id(), "validation_version_id": new_id()}
         given |= {"version_id": new_id(), "task": task, "plan": Plan(max_trials=3, excluded_families=("linear",))}
         return Run(**self._common(given | {"job_id": new_id(), "owner_id": self.user.id} | changes))
 
     def job(self, **changes) -> Job:
         given = {"project_id": self.project.id, "kind": JobKind.TRAIN, "lane": Lane.TRAIN, "subject_id": new_id()}
+        given |= {"result": {"n_rows": 3}}
         return Job(**self._common(given | {"updated_at": self.now} | changes))
+
+    def alias(self, **changes) -> Alias:
+        given = {"owner_id": self.user.id, "dialect": "vecml", "text": f"job_{uuid4().hex}", "object_id": new_id()}
+        given |= {"said": {"model_name": "m"}}
+        return Alias(**self._common(given | changes))
 
     def model(self, run: Run, **changes) -> Model:
         given = {"run_id": run.id, "name": "LightGBM-2", "family": "gbdt", "metric": "rmse", "score": 0.1 + 0.2}
-        return Model(**self._common(given | {"rank": 1, "fit_s": 1.5, "predict_s": 0.25} | changes))
+        return Model(
+            **self._common(given | {"rank": 1, "fit_s": 1.5, "predict_s": 0.25, "scores": {"r2": 0.5}} | changes)
+        )
 
     def registered(self, **changes) -> RegisteredModel:
         given = {"project_id": self.project.id, "name": "Prices", "handle": f"prices-{uuid4().hex}", "description": "x"}
@@ -139,6 +156,7 @@ class World:
             ("models", self.model(run)),
             ("registered", registered),
             ("model_versions", version),
+            ("aliases", self.alias()),
             ("deployments", self.deployment(version)),
             ("audit", self.audit_entry()),
         ]

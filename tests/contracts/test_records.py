@@ -131,6 +131,8 @@ def test_what_must_be_unique_is_taken_once(records, world, full, name, names):
         "datasets": world.dataset(),
         "segments": world.segment(full["datasets"], position=5),
         "versions": world.version(full["datasets"], number=5),
+        "runs": world.run(),
+        "aliases": world.alias(),
         "registered": world.registered(),
         "model_versions": world.model_version(full["registered"], number=5),
     }[name]
@@ -179,6 +181,7 @@ def test_a_removed_noun_is_gone_and_its_names_are_free(records, world):
     ("parent", "child"),
     [
         ("users", "keys"),
+        ("users", "aliases"),
         ("projects", "datasets"),
         ("datasets", "segments"),
         ("datasets", "versions"),

@@ -35,6 +35,7 @@ class StoredDataset:
     labels: Mapping[str, str] = field(default_factory=dict)
     origin: Origin | None = None
     id_column: str | None = None  # the column whose texts name the rows, each once; None: rows have no ids
+    n_ids_made: int = 0  # ids "0", "1", … that were given to rows that came without one
 
 
 class SegmentKind(StrEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -42,9 +42,14 @@ class Lane(StrEnum):
 class JobKind(StrEnum):
     TRAIN = "train"
     PROFILE = "profile"
+    INGEST = "ingest"  # rows that came: done in the request that brought them, so that it is born finished
 
 
-LANES: Mapping[JobKind, Lane] = {JobKind.TRAIN: Lane.TRAIN, JobKind.PROFILE: Lane.LIGHT}
+LANES: Mapping[JobKind, Lane] = {
+    JobKind.TRAIN: Lane.TRAIN,
+    JobKind.PROFILE: Lane.LIGHT,
+    JobKind.INGEST: Lane.LIGHT,
+}
 
 
 class Request(StrEnum):
@@ -61,7 +66,10 @@ MAX_FRUITLESS_ATTEMPTS = 3  # attempts in a row that brought no new checkpoint
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One piece of work for an executor. `subject_id` is the run it trains, or the dataset version it profiles."""
+    """One piece of work for an executor.
+
+    subject_id  the run it trains, the dataset version it profiles, or the dataset that its rows came to
+    """
 
     id: UUID
     organization_id: UUID
@@ -85,6 +93,7 @@ class Job:
     error: str | None = None
     peak_memory: int = 0  # bytes, summed over the job's processes
     progress: float = 0.0  # 0 to 1
+    result: Mapping[str, int] = field(default_factory=dict)  # what came of it in numbers: {"n_rows": 1000}
 
     @property
     def is_final(self) -> bool:

@@ -24,6 +24,7 @@ class Model:
     predict_s: float
     created_at: datetime
     artifact: str | None = None  # blob prefix of the model folder; None: made from the checkpoints when asked for
+    scores: Mapping[str, float] = field(default_factory=dict)  # by all metrics that are defined on the scored rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from athanor.core.actor import ApiKey, Organization, User
+from athanor.core.alias import Alias
 from athanor.core.audit import AuditEntry
 from athanor.core.dataset import DatasetVersion, Segment, StoredDataset, Upload
 from athanor.core.deployment import Deployment
@@ -121,6 +122,7 @@ class Transaction(Protocol):
     uploads: Collection[Upload]
     runs: Collection[Run]
     jobs: Collection[Job]
+    aliases: Collection[Alias]
     models: Collection[Model]
     registered: Collection[RegisteredModel]
     model_versions: Collection[ModelVersion]

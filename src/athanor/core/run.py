@@ -20,6 +20,7 @@ class Run:
     organization_id: UUID
     project_id: UUID
     name: str
+    handle: str  # unique among the runs of its dataset
     description: str | None
     dataset_id: UUID
     version_id: UUID
@@ -28,5 +29,6 @@ class Run:
     job_id: UUID
     owner_id: UUID
     created_at: datetime
+    validation_version_id: UUID | None = None  # of the dataset that the model is scored on; None: out-of-fold
     labels: Mapping[str, str] = field(default_factory=dict)
     origin: Origin | None = None

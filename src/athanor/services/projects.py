@@ -15,6 +15,7 @@ def make_default_project(transaction: Transaction, organization_id: UUID, *, now
     project = Project(
         id=new_id(),
         organization_id=organization_id,
+        namespace=organization_id,
         name="Default",
         handle=DEFAULT_PROJECT,
         created_at=now,
@@ -25,7 +26,7 @@ def make_default_project(transaction: Transaction, organization_id: UUID, *, now
 
 def default_project(transaction: Transaction, *, lock: bool = False) -> Project:
     """The project of the transaction's organization. `lock`: nobody else gives out handles in it meanwhile."""
-    found = transaction.projects.find({"handle": DEFAULT_PROJECT}, limit=1).items
+    found = [project for project in transaction.projects.find({"handle": DEFAULT_PROJECT}).items if project.is_shared]
     if not found:
         raise NotFound("The organization has no default project: it was not made by this platform's first start.")
     return transaction.projects.get(found[0].id, lock=True) if lock else found[0]

@@ -13,7 +13,7 @@ from athanor.core.audit import audited
 from athanor.core.dataset import Origin
 from athanor.core.ids import new_id
 from athanor.core.job import LANES, Job, JobKind
-from athanor.core.names import check_name
+from athanor.core.names import check_name, handle_for
 from athanor.core.ports import Records
 from athanor.core.run import Run
 from athanor.engine.metrics import METRICS
@@ -23,7 +23,6 @@ from athanor.engine.problems import PROBLEMS
 from athanor.engine.schema import Schema, Storage
 from athanor.engine.task import Task
 from athanor.errors import Impossible, InvalidInput
-from athanor.services.projects import default_project
 from athanor.services.runs import RunView
 from athanor.services.versions import newest_version
 
@@ -78,12 +77,11 @@ class Train:
             resolved = resolve(task, version.schema)
             if version.n_rows < 2:
                 raise Impossible(f"The dataset has {version.n_rows} rows; nothing can be learned from fewer than 2.")
-            project = default_project(transaction)
             run_id = new_id()
             job = Job(
                 id=new_id(),
                 organization_id=actor.organization_id,
-                project_id=project.id,
+                project_id=dataset.project_id,
                 kind=JobKind.TRAIN,
                 lane=LANES[JobKind.TRAIN],
                 subject_id=run_id,
@@ -93,8 +91,14 @@ class Train:
             run = Run(
                 id=run_id,
                 organization_id=actor.organization_id,
-                project_id=project.id,
+                project_id=dataset.project_id,
                 name=shown_name,
+                handle=handle_for(
+                    shown_name,
+                    is_taken=lambda handle: bool(
+                        transaction.runs.find({"dataset_id": dataset.id, "handle": handle}, limit=1).items
+                    ),
+                ),
                 description=description,
                 dataset_id=dataset.id,
                 version_id=version.id,

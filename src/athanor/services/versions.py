@@ -54,15 +54,16 @@ def segments_of(transaction: Transaction, version: DatasetVersion) -> Sequence[S
 
 def is_made_of(segments: Sequence[Segment], sha256: str) -> bool:
     """Whether one file is all that the segments were made of."""
-    return all(segment.source_sha256 == sha256 for segment in segments)
+    return bool(segments) and all(segment.source_sha256 == sha256 for segment in segments)
 
 
 def is_frozen(transaction: Transaction, version: DatasetVersion) -> bool:
     """Whether somebody relies on the version's rows: who downloaded it, a run, its profile or the job that makes it."""
     if version.is_pinned or version.profile_blob is not None:
         return True
-    if transaction.runs.find({"version_id": version.id}, limit=1).items:
-        return True
+    for use in ("version_id", "validation_version_id"):
+        if transaction.runs.find({use: version.id}, limit=1).items:
+            return True
     return bool(transaction.jobs.find({"subject_id": version.id, "state": JobState.RUNNING}, limit=1).items)
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from athanor.backends.records.rows import Shape
 from athanor.core.actor import ApiKey, Organization, User
+from athanor.core.alias import Alias
 from athanor.core.audit import AuditEntry
 from athanor.core.dataset import DatasetVersion, Segment, StoredDataset, Upload
 from athanor.core.deployment import Deployment
@@ -59,7 +60,7 @@ NOUNS: tuple[Noun[Any], ...] = (
     Noun("organizations", Organization, "organization"),
     Noun("users", User, "user", indexes=_OF_ORGANIZATION),
     Noun("keys", ApiKey, "key", parents={"user_id": "users"}, indexes=_OF_ORGANIZATION),
-    Noun("projects", Project, "project", unique=(("organization_id", "handle"),)),
+    Noun("projects", Project, "project", unique=(("namespace", "handle"),), indexes=_OF_ORGANIZATION),
     Noun(
         "datasets",
         StoredDataset,
@@ -88,8 +89,9 @@ NOUNS: tuple[Noun[Any], ...] = (
         "runs",
         Run,
         "run",
+        unique=(("dataset_id", "handle"),),
         parents={"project_id": "projects"},
-        indexes=(*_OF_ORGANIZATION, ("dataset_id",), ("version_id",), ("job_id",)),
+        indexes=(*_OF_ORGANIZATION, ("version_id",), ("validation_version_id",), ("job_id",)),
     ),
     Noun(
         "jobs",
@@ -97,6 +99,14 @@ NOUNS: tuple[Noun[Any], ...] = (
         "job",
         parents={"project_id": "projects"},
         indexes=(("state", "lane", "executor", "created_at"), ("subject_id",)),
+    ),
+    Noun(
+        "aliases",
+        Alias,
+        "alias",
+        unique=(("owner_id", "dialect", "text"),),
+        parents={"owner_id": "users"},
+        indexes=(("object_id",),),
     ),
     Noun("models", Model, "model", parents={"run_id": "runs"}, indexes=(("run_id", "rank"),)),
     Noun(

@@ -53,14 +53,17 @@ def upgrade() -> None:
         "projects",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("namespace", sa.Uuid(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("handle", sa.Text(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
+        sa.Column("labels", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_projects"),
-        sa.UniqueConstraint("organization_id", "handle", name="uq_projects_organization_id_handle"),
+        sa.UniqueConstraint("namespace", "handle", name="uq_projects_namespace_handle"),
         sa.UniqueConstraint("id", "organization_id", name="uq_projects_id_organization_id"),
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name="fk_projects_organization_id"),
     )
+    op.create_index("ix_projects_organization_id_created_at", "projects", ["organization_id", "created_at"])
     op.create_table(
         "datasets",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -75,6 +78,7 @@ def upgrade() -> None:
         sa.Column("labels", sa.JSON(), nullable=False),
         sa.Column("origin", sa.JSON(), nullable=True),
         sa.Column("id_column", sa.Text(), nullable=True),
+        sa.Column("n_ids_made", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_datasets"),
         sa.UniqueConstraint("project_id", "handle", name="uq_datasets_project_id_handle"),
         sa.UniqueConstraint("id", "organization_id", name="uq_datasets_id_organization_id"),
@@ -162,6 +166,7 @@ def upgrade() -> None:
         sa.Column("organization_id", sa.Uuid(), nullable=False),
         sa.Column("project_id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("handle", sa.Text(), nullable=False),
         sa.Column("description", sa.Text(), nullable=True),
         sa.Column("dataset_id", sa.Uuid(), nullable=False),
         sa.Column("version_id", sa.Uuid(), nullable=False),
@@ -170,17 +175,19 @@ def upgrade() -> None:
         sa.Column("job_id", sa.Uuid(), nullable=False),
         sa.Column("owner_id", sa.Uuid(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
+        sa.Column("validation_version_id", sa.Uuid(), nullable=True),
         sa.Column("labels", sa.JSON(), nullable=False),
         sa.Column("origin", sa.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_runs"),
+        sa.UniqueConstraint("dataset_id", "handle", name="uq_runs_dataset_id_handle"),
         sa.UniqueConstraint("id", "organization_id", name="uq_runs_id_organization_id"),
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name="fk_runs_organization_id"),
         sa.ForeignKeyConstraint(
             ["project_id", "organization_id"], ["projects.id", "projects.organization_id"], name="fk_runs_project_id"
         ),
     )
-    op.create_index("ix_runs_dataset_id", "runs", ["dataset_id"])
     op.create_index("ix_runs_version_id", "runs", ["version_id"])
+    op.create_index("ix_runs_validation_version_id", "runs", ["validation_version_id"])
     op.create_index("ix_runs_job_id", "runs", ["job_id"])
     op.create_index("ix_runs_organization_id_created_at", "runs", ["organization_id", "created_at"])
     op.create_table(
@@ -207,13 +214,14 @@ def upgrade() -> None:
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("peak_memory", sa.BigInteger(), nullable=False),
         sa.Column("progress", sa.Double(), nullable=False),
+        sa.Column("result", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_jobs"),
         sa.UniqueConstraint("id", "organization_id", name="uq_jobs_id_organization_id"),
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name="fk_jobs_organization_id"),
         sa.ForeignKeyConstraint(
             ["project_id", "organization_id"], ["projects.id", "projects.organization_id"], name="fk_jobs_project_id"
         ),
-        sa.CheckConstraint("kind IN ('train', 'profile')", name=op.f("ck_jobs_kind_known")),
+        sa.CheckConstraint("kind IN ('train', 'profile', 'ingest')", name=op.f("ck_jobs_kind_known")),
         sa.CheckConstraint("lane IN ('light', 'train')", name=op.f("ck_jobs_lane_known")),
         sa.CheckConstraint(
             "state IN ('ready', 'queued', 'running', 'succeeded', 'failed', 'stopped')",
@@ -223,6 +231,24 @@ def upgrade() -> None:
     )
     op.create_index("ix_jobs_state_lane_executor_created_at", "jobs", ["state", "lane", "executor", "created_at"])
     op.create_index("ix_jobs_subject_id", "jobs", ["subject_id"])
+    op.create_table(
+        "aliases",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("dialect", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("object_id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.Column("said", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_aliases"),
+        sa.UniqueConstraint("owner_id", "dialect", "text", name="uq_aliases_owner_id_dialect_text"),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name="fk_aliases_organization_id"),
+        sa.ForeignKeyConstraint(
+            ["owner_id", "organization_id"], ["users.id", "users.organization_id"], name="fk_aliases_owner_id"
+        ),
+    )
+    op.create_index("ix_aliases_object_id", "aliases", ["object_id"])
     op.create_table(
         "models",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -237,6 +263,7 @@ def upgrade() -> None:
         sa.Column("predict_s", sa.Double(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("artifact", sa.Text(), nullable=True),
+        sa.Column("scores", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_models"),
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name="fk_models_organization_id"),
         sa.ForeignKeyConstraint(
