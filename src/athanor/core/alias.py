@@ -21,4 +21,4 @@ class Alias:
     created_at: datetime
     said: Mapping[str, str] = field(
         default_factory=dict
-    )  # what the dialect echoes with it, whatever became of the noun
+    )  # what the dialect echoes with it, even when the noun is gone
