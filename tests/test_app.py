@@ -15,8 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from athanor.app import Folders, asgi, make_secret, now, open_platform
+from athanor.app import Folders, asgi, make_secret, now, open_platform, work
 from athanor.core.actor import ALL_SCOPES
+from athanor.core.ids import new_id
 from athanor.settings import load_settings
 from support.processes import is_alive
 
@@ -94,6 +95,16 @@ def test_opening_a_platform_starts_no_thread_so_that_a_worker_may_fork(settings)
     environment = os.environ | settings.to_environment() | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     told = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "1"
+
+
+def test_a_worker_that_starts_removes_the_folders_of_runs_that_are_gone(settings, monkeypatch):
+    monkeypatch.setattr("athanor.worker.loop.Worker.run", lambda _: None)
+    monkeypatch.setattr("athanor.app.write_json_lines", lambda *_, **__: None)
+    with closing(open_platform(settings)) as platform:
+        left = platform.folders.runs / str(new_id())
+    left.mkdir()
+    work(settings)
+    assert not left.exists()
 
 
 def test_the_time_is_utc():

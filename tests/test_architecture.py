@@ -126,6 +126,7 @@ def test_what_is_forked_never_imports_polars_and_starts_no_thread():
     code = "\n".join(
         [
             *(f"import athanor.engine.{name}" for name in FORKED),
+            "import athanor.app, athanor.worker.loop",
             "from athanor.engine import learners, nursery",
             "learners.import_learners()",
             "import sys",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from athanor.api.dialects import DIALECTS
+from athanor.api.dialects import DIALECTS, Surroundings
 from athanor.cli.main import app, help_for
 from athanor.core.actor import Scope
 from athanor.engine.findings import Kind
@@ -117,7 +117,7 @@ def test_the_help_of_train_names_what_can_be_chosen():
 
 def routes():
     for name in DIALECTS.names():
-        schema = DIALECTS[name].app(None, spool=None, now=None).openapi()
+        schema = DIALECTS[name].app(Surroundings(services=None, spool=None, now=None)).openapi()
         for path, operations in schema["paths"].items():
             for method in operations:
                 yield name, method.upper(), path

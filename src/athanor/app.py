@@ -111,11 +111,16 @@ def open_platform(settings: Settings, *, forks: bool = False) -> Platform:
     from athanor.services.datasets import Datasets
     from athanor.services.deploy import Deploy
     from athanor.services.ingest import Ingest
+    from athanor.services.jobs import Jobs
     from athanor.services.keys import Keys
     from athanor.services.predict import Predict
+    from athanor.services.projects import Projects
     from athanor.services.register import Register
     from athanor.services.runs import Runs
     from athanor.services.train import Train
+    from athanor.services.vector_models import VectorModels
+    from athanor.services.vector_rows import VectorRows
+    from athanor.services.vectors import Vectors
 
     folders = Folders(data=settings.data_folder.absolute())
     folders.make()
@@ -130,8 +135,11 @@ def open_platform(settings: Settings, *, forks: bool = False) -> Platform:
         memory_limit=settings.reading_memory_limit,
         inflated_limit=settings.inflated_limit,
     )
+    train, runs = Train(records, now), Runs(records, blobs, now, folders.runs)
+    predict = Predict(records, blobs, settings.model_memory)
     services = Services(
         keys=Keys(records, now),
+        projects=Projects(records, blobs, now, folders.runs),
         ingest=Ingest(
             records,
             blobs,
@@ -140,11 +148,15 @@ def open_platform(settings: Settings, *, forks: bool = False) -> Platform:
             server_paths=settings.server_paths,
         ),
         datasets=Datasets(records, blobs, now, arrivals),
-        train=Train(records, now),
-        runs=Runs(records, blobs, now, folders.runs),
+        train=train,
+        runs=runs,
+        jobs=Jobs(records),
         register=Register(records, blobs, now),
         deploy=Deploy(records, blobs, now),
-        predict=Predict(records, blobs, settings.model_memory),
+        predict=predict,
+        vectors=Vectors(records, blobs, now, arrivals, folders.runs),
+        vector_models=VectorModels(records, blobs, arrivals, train=train, runs=runs, predict=predict),
+        vector_rows=VectorRows(records, blobs, now, arrivals),
     )
     return Platform(settings=settings, folders=folders, records=records, blobs=blobs, services=services)
 
@@ -167,6 +179,19 @@ def asgi(settings: Settings, platform: Platform | None = None) -> ASGIApp:
             upload_bytes=settings.upload_limit,
             json_bytes=settings.json_limit,
         ),
+        own_limits={
+            "vecml": Limits(
+                requests_per_minute=settings.vecml_rate_per_second * 60,
+                burst=settings.vecml_rate_burst,
+                upload_bytes=settings.vecml_body_limit,
+                json_bytes=settings.json_limit,
+            )
+        },
+        modes={
+            "high_speed": settings.vecml_high_speed_s,
+            "balanced": settings.vecml_balanced_s,
+            "high_accuracy": settings.vecml_high_accuracy_s,
+        },
         now=now,
         is_ready=used.check,
         on_stop=() if platform else (used.close,),
@@ -214,7 +239,7 @@ def _serve(settings: Settings) -> None:
 
 def work(settings: Settings) -> None:
     """Run the jobs of the data folder until SIGTERM, or until the server that started this worker is gone."""
-    from athanor.services.references import sweep
+    from athanor.services.references import sweep, sweep_runs
     from athanor.worker.loop import Worker
 
     write_json_lines(sys.stderr, level=settings.log_level)
@@ -223,8 +248,9 @@ def work(settings: Settings) -> None:
     with closing(open_platform(settings, forks=True)) as platform:
         try:
             sweep(platform.records, platform.blobs, now=now())
+            sweep_runs(platform.records, platform.folders.runs)
         except Unavailable as error:  # what is left stays until the next start
-            log.warning("blobs not swept", extra={"error": str(error)})
+            log.warning("not all was swept", extra={"error": str(error)})
         Worker(_workplace(platform)).run()
 
 

@@ -71,6 +71,18 @@ class Settings(BaseSettings):
         description="Bytes that reading one large file may use. None: half of what is free when it is read.",
     )
     model_memory: int = Field(1 * GB, ge=1, description="Bytes of deployed models kept loaded in the server.")
+    vecml_rate_per_second: float = Field(
+        20, ge=0, description="Requests a key may make in a second by the VecML API, in the long run; 0: no limit."
+    )
+    vecml_rate_burst: int = Field(60, ge=1, description="Requests a key may make at once by the VecML API.")
+    vecml_body_limit: int = Field(
+        200 * MB, ge=1, description="Bytes of the body of a VecML request that brings rows or a file."
+    )
+    vecml_high_speed_s: float = Field(15, gt=0, description="Seconds of a VecML training in the mode high_speed.")
+    vecml_balanced_s: float = Field(300, gt=0, description="Seconds of a VecML training in the mode balanced.")
+    vecml_high_accuracy_s: float = Field(
+        1800, gt=0, description="Seconds of a VecML training in the mode high_accuracy."
+    )
     log_level: str = Field(
         "info",
         pattern="^(debug|info|warning|error)$",

@@ -34,12 +34,16 @@ from athanor.services.arrivals import Arrivals
 from athanor.services.datasets import Datasets
 from athanor.services.deploy import Deploy
 from athanor.services.ingest import Ingest
+from athanor.services.jobs import Jobs
 from athanor.services.keys import Keys
 from athanor.services.predict import LoadedModels, Predict
-from athanor.services.projects import make_default_project
+from athanor.services.projects import Projects, make_default_project
 from athanor.services.register import Register
 from athanor.services.runs import Runs
 from athanor.services.train import Train
+from athanor.services.vector_models import VectorModels
+from athanor.services.vector_rows import VectorRows
+from athanor.services.vectors import Vectors
 
 CSV = "age,plan,spend,churned\n" + "".join(
     f"{20 + i},{'ab'[i % 2]},{i * 1.5},{'yes' if i % 3 else 'no'}\n" for i in range(30)
@@ -100,19 +104,32 @@ class World:
         predict = Predict(self.records, self.blobs, 2**20)
         predict.models = LoadedModels(self.blobs, 2**20, load=lambda _: self.predictor)
         arrivals = Arrivals(self.records, self.blobs, self.scratch)
+        train = Train(self.records, self.clock)
+        runs = Runs(self.records, self.blobs, self.clock, self.folder / "runs", wait_s=0.0)
         self.services = Services(
             keys=Keys(self.records, self.clock),
             ingest=Ingest(self.records, self.blobs, self.clock, arrivals, server_paths=(roots,)),
             datasets=Datasets(self.records, self.blobs, self.clock, arrivals),
-            train=Train(self.records, self.clock),
-            runs=Runs(self.records, self.blobs, self.clock, self.folder / "runs", wait_s=0.0),
+            train=train,
+            runs=runs,
+            jobs=Jobs(self.records),
+            projects=Projects(self.records, self.blobs, self.clock, self.folder / "runs"),
             register=Register(self.records, self.blobs, self.clock),
             deploy=Deploy(self.records, self.blobs, self.clock),
             predict=predict,
+            vector_models=VectorModels(self.records, self.blobs, arrivals, train=train, runs=runs, predict=predict),
+            vectors=Vectors(self.records, self.blobs, self.clock, arrivals, self.folder / "runs"),
+            vector_rows=VectorRows(self.records, self.blobs, self.clock, arrivals),
         )
         self.spool = Spool(self.scratch)
         self.server = Server(
-            self.services, spool=self.spool, limits=self.limits, now=self.clock, version="1.2.3", clock=lambda: 0.0
+            self.services,
+            spool=self.spool,
+            limits=self.limits,
+            now=self.clock,
+            modes={"high_speed": 15, "balanced": 300, "high_accuracy": 1800},
+            version="1.2.3",
+            clock=lambda: 0.0,
         )
         self.key = self.services.keys.first_start() or ""
         self.actor = self.services.keys.authenticate(self.key)

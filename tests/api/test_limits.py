@@ -74,6 +74,40 @@ def test_guessing_keys_counts_on_the_address_and_a_good_key_on_itself(tick):
     rates.charge("good", "10.0.0.1")
 
 
+def test_a_token_that_was_taken_for_nothing_is_put_back(tick):
+    buckets = TokenBuckets(per_s=1.0, burst=2, clock=tick)
+    buckets.give_back("a")
+    assert [buckets.take("a") for _ in range(3)] == [0.0, 0.0, 1.0]  # never more than the burst
+    buckets.give_back("a")
+    assert [buckets.take("a") for _ in range(2)] == [0.0, 1.0]
+
+
+def test_a_bucket_that_is_filled_with_nothing_a_second_has_no_bottom(tick):
+    buckets = TokenBuckets(per_s=0.0, burst=1, clock=tick)
+    assert {buckets.take("a") for _ in range(100)} == {0.0}
+    buckets.give_back("a")
+
+
+def test_a_good_key_in_the_body_pays_instead_of_the_address(tick):
+    rates = Rates(TokenBuckets(per_s=1.0, burst=2, clock=tick))
+    for _ in range(2):
+        rates.settle(rates.charge(None, "10.0.0.1"), "good")
+    paid = rates.charge(None, "10.0.0.1")  # the address still has both of its tokens
+    with pytest.raises(RateLimited):
+        rates.settle(paid, "good")
+    rates.settle(rates.charge(None, "10.0.0.1"), "another")
+
+
+def test_requests_whose_key_is_not_found_yet_cannot_be_more_than_the_burst(tick):
+    """However many guesses come at the same time, each has its token from the start."""
+    rates = Rates(TokenBuckets(per_s=1.0, burst=2, clock=tick))
+    under_way = [rates.charge(None, "10.0.0.1") for _ in range(2)]
+    with pytest.raises(RateLimited):
+        rates.charge(None, "10.0.0.1")
+    rates.settle(under_way[0], "good")
+    rates.charge(None, "10.0.0.1")
+
+
 def test_a_wait_is_told_in_whole_seconds_and_never_as_none(tick):
     rates = Rates(TokenBuckets(per_s=1000.0, burst=1, clock=tick))
     rates.charge("guess", "10.0.0.1")

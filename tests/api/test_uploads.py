@@ -193,6 +193,15 @@ def test_a_full_disk_is_said_to_be_full(spool, monkeypatch, size, kind):
         asyncio.run(take())
 
 
+def test_a_file_of_a_thread_is_gone_with_its_block_however_that_ends(spool):
+    with spool.scratch_file() as (path, file):
+        file.write(b"x")
+        assert path.exists()
+    with pytest.raises(ZeroDivisionError), spool.scratch_file() as (path, _):
+        raise ZeroDivisionError
+    assert not path.exists()
+
+
 def receive_file(spool, body, *, query=b"", **how):
     async def take():
         sent = request(body, **how)

@@ -25,6 +25,14 @@ def test_a_listed_key_shows_its_name_and_scopes_and_not_its_secret(keys):
     assert text.split("_", 2)[2] not in listed
 
 
+def test_a_key_of_another_user_is_listed_with_their_name(keys):
+    keys("create", "laptop")
+    assert keys("create", "notebook", "--user", "eva").out.startswith("ath_")
+    keys("create", "second", "--user", "eva")
+    owners = {line.split()[1]: line.split()[2] for line in keys("list").out.splitlines()[1:]}
+    assert owners == {"laptop": "admin", "notebook": "eva", "second": "eva"}
+
+
 def test_a_key_is_revoked_by_its_name(keys):
     keys("create", "laptop")
     assert keys("revoke", "laptop").status == 0

@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -52,11 +53,24 @@ def test_the_next_command_is_written_as_a_shell_takes_it(flats, tmp_path, run_pr
     ("folds", "told"), [(10, "did not see.\n"), (1, "did not see, from 1 of 10 folds: the model is partial.\n")]
 )
 def test_a_score_from_some_of_the_folds_says_from_how_many(folds, told, classifier, capsys):
+    assert f"binary: roc_auc 0.9, measured on rows that the models {told}" in printed(classifier, capsys, folds=folds)
+
+
+def printed(classifier, capsys, *, folds=10, scores=MappingProxyType({})):
+    """What is said at the end of a training that has these scores."""
     [first, *others] = read_leaderboard(classifier.model)
     rows = (replace(first, folds=folds, n_folds=10), *others)
-    result = Result(leaderboard=rows, folder=classifier.model, metric="roc_auc", score=0.9, reason="time limit")
+    result = Result(
+        leaderboard=rows, folder=classifier.model, metric="roc_auc", score=0.9, reason="time limit", scores=scores
+    )
     train._print_result(result, classifier.model, Path("a.csv"), why="time limit", elapsed_s=1.0, peak_memory=2**20)
-    assert f"binary: roc_auc 0.9, measured on rows that the models {told}" in capsys.readouterr().out
+    return capsys.readouterr().out
+
+
+def test_a_few_of_the_other_scores_are_shown_where_there_are_any(classifier, capsys):
+    scores = {"roc_auc": 0.9, "log_loss": 0.25, "mcc": 0.5, "accuracy": 0.75}
+    assert "\nAlso: accuracy 0.75, log_loss 0.25.\n" in printed(classifier, capsys, scores=scores)
+    assert "Also" not in printed(classifier, capsys)
 
 
 def test_an_out_folder_that_cannot_be_made_is_told_in_one_line(flats, tmp_path, run_process):

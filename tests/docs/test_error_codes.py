@@ -12,8 +12,8 @@ from athanor.api.dialects.native.errors import STATUS
 from athanor.api.dialects.workbench.errors import CODES
 
 ROOT = Path(__file__).parent.parent.parent
-# Said when a process starts, or by what no route asks for.
-NEVER_SENT = {"newer-database", "data-folder-in-use", "job-not-running"}
+# Said when a process starts, by what no route asks for, or by what VecML operations alone ask for, which send no code.
+NEVER_SENT = {"newer-database", "data-folder-in-use", "job-not-running", "project-exists", "model-exists"}
 # What the routes of a dialect cannot come to.
 NOT_IN = {
     "native": {"job-running", "job-finished", "job-not-completed", "model-in-use", "model-not-deployed"},

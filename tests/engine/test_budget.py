@@ -37,3 +37,10 @@ def test_finishing_leaves_no_time_whatever_the_limit():
         assert budget.finishing
         assert budget.left_s() == 0.0
         assert budget.spent()
+
+
+def test_time_that_is_kept_back_is_there_again_afterwards():
+    budget = Budget(110.0, lambda: 100.0)
+    with budget.kept_back(4.0):
+        assert budget.left_s() == 6.0
+    assert budget.left_s() == 10.0

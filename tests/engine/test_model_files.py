@@ -153,8 +153,9 @@ def test_files_of_safe_kinds_below_the_folder_are_allowed(name):
 # --- copies -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_copy_has_what_is_described_and_the_leaderboard_and_nothing_else(model, tmp_path):
-    (model / "leaderboard.json").write_text("[]")
+def test_a_copy_has_what_is_described_with_leaderboard_and_scores_and_nothing_else(model, tmp_path):
+    for name in ("leaderboard.json", "scores.json"):
+        (model / name).write_text("[]")
     (model / "left_over.txt").write_text("nobody knows")
     copy_model(model, tmp_path / "copy")
     expected = sha256_of(model)

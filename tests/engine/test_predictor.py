@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -133,10 +134,12 @@ def test_a_model_is_the_blend_of_its_members_bags(model, table):
     assert model.predict(table).probabilities[:, 1] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("cores", [1, 5])
 @pytest.mark.parametrize("chunk", [1, 7, 59, 60])
-def test_the_bits_of_a_row_do_not_depend_on_the_chunks(model, table, chunk, monkeypatch):
+def test_the_bits_of_a_row_do_not_depend_on_the_chunks(model, table, chunk, cores, monkeypatch):
     expected = model.predict(table)
-    monkeypatch.setattr(predicting, "CHUNK_CELLS", 3 * chunk)  # the table has 3 columns
+    monkeypatch.setattr(predicting, "MOST_ROWS", chunk)
+    monkeypatch.setattr(predicting.memory, "cores", lambda: cores)
     answers = model.predict(table)
     assert np.array_equal(answers.probabilities, expected.probabilities)
     assert answers.labels() == expected.labels()
@@ -191,6 +194,31 @@ def test_a_cell_that_cannot_be_is_named(model, table):
     words = Words.of(["1"] * 4 + ["old"] * (table.n_rows - 4))
     with pytest.raises(InvalidInput, match="Row 5, column 'age'"):
         model.predict(replaced(table, "age", words, Storage.STRING))
+
+
+# --- what it relies on ------------------------------------------------------------------------------------------------
+
+
+def test_a_model_says_what_it_relies_on(model, table, tmp_path):
+    found = model.importance()
+    shares = [each.share for each in found]
+    assert {each.column for each in found} == {"size", "age", "colour"}
+    assert all(each.component is None for each in found)
+    assert shares == sorted(shares, reverse=True)
+    assert sum(shares) == pytest.approx(1.0)
+    model.save(tmp_path / "saved")
+    assert Predictor.load(tmp_path / "saved").importance() == found
+
+
+def test_a_member_counts_by_its_share(model):
+    """Each fold model's importance adds up to 1 before it is weighed."""
+    alone = [
+        {each.column: each.share for each in replace(model, members=(replace(member, share=1.0),)).importance()}
+        for member in model.members
+    ]
+    for each in model.importance():
+        expected = sum(member.share * found[each.column] for member, found in zip(model.members, alone, strict=True))
+        assert each.share == pytest.approx(expected)
 
 
 # --- its files --------------------------------------------------------------------------------------------------------

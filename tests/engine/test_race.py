@@ -20,6 +20,7 @@ from athanor.engine.pool import LATE, OUT_OF_MEMORY, Outcome
 from athanor.engine.predictions import Truth
 from athanor.engine.race import Race
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.scores import MeasuredOn, read_scores
 from athanor.engine.search import Entry
 from athanor.engine.task import Task
 from athanor.engine.training_set import TrainingSet
@@ -206,6 +207,20 @@ def test_the_model_on_disk_has_all_folds_of_the_best_trial_and_the_leaderboard_b
     assert set(head["files"]) == {f"models/a/fold-{fold}/model.txt" for fold in ALL}
     assert read_leaderboard(played.store.incumbent()) == played.playing.leaderboard()
     assert [(row.rank, row.name, row.score) for row in played.playing.leaderboard()] == [(1, "A", 1.0), (2, "B", 2.0)]
+
+
+def test_the_scores_of_the_model_on_disk_stand_beside_it_at_any_time(stage):
+    played = stage(script={"a": [3] * 4, "b": [1] * 4})
+    seen = []
+
+    def look(event):
+        if isinstance(event, IncumbentChanged):
+            scores = read_scores(played.store.incumbent())
+            seen.append((scores.measured_on, scores.n_rows, scores.by_metric["mae"]))
+
+    played.look = look
+    played.run()
+    assert seen == [(MeasuredOn.OUT_OF_FOLD, *rest) for rest in [(3, 3.0), (3, 1.0), (6, 1.0), (9, 1.0), (12, 1.0)]]
 
 
 def test_with_every_model_that_is_saved_one_hears_on_how_many_folds_its_score_stands(stage):

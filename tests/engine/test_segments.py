@@ -117,8 +117,16 @@ def test_a_segment_that_cannot_be_read_is_named(tmp_path):
     for reading in (read_segments, scan_segments):
         with pytest.raises(InvalidInput, match=r"segment a\.parquet cannot be read"):
             reading([tmp_path / "a.parquet"], SCHEMA)
-        with pytest.raises(InvalidInput, match="at least one segment"):
-            reading([], SCHEMA)
+
+
+def test_no_segments_are_a_table_without_rows():
+    dataset = read_segments([], SCHEMA)
+    assert (dataset.n_rows, dataset.schema) == (0, SCHEMA)
+    assert dataset["dense"].matrix.shape == (0, SCHEMA["dense"].dim)
+    assert dataset["sparse"].matrix.shape == (0, SCHEMA["sparse"].dim)
+    frame = scan_segments([], SCHEMA).collect()
+    assert (frame.height, tuple(frame.columns)) == (0, SCHEMA.names)
+    assert count_rows([]) == 0
 
 
 # --- some of the rows -------------------------------------------------------------------------------------------------

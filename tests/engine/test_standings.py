@@ -11,6 +11,7 @@ from athanor.engine.dataset import Dataset, Numbers
 from athanor.engine.ensemble import Weights, alone
 from athanor.engine.predictions import Truth
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.scores import MeasuredOn
 from athanor.engine.search import Entry
 from athanor.engine.standings import Standings
 from athanor.engine.task import Task
@@ -212,3 +213,23 @@ def test_a_row_adds_up_what_its_folds_cost(standings):
     fitted(standings, "a", [0, 1], error=[1.0, 1.0], fit_s=3.0)
     row = standings.row(standings.entries["a"])
     assert (row.fit_s, row.predict_s, row.folds, row.n_folds) == (6.0, 0.5, 2, 3)
+
+
+# --- every metric -----------------------------------------------------------------------------------------------------
+
+
+def test_a_blend_is_scored_by_every_metric_on_the_rows_that_all_its_members_have_predicted(standings):
+    fitted(standings, "a", [0, 1, 2], error=4.0)
+    fitted(standings, "b", [0, 1], error=-2.0)
+    found = standings.all_scores(Weights(shares={"a": 0.5, "b": 0.5}, score=99.0), seed=0)
+    assert (found.measured_on, found.n_rows) == (MeasuredOn.OUT_OF_FOLD, 4)
+    assert (found.by_metric["mse"], found.by_metric["mae"]) == pytest.approx((1.0, 1.0))
+
+
+def test_of_very_many_rows_some_are_scored_by_every_metric_the_same_ones_each_time(standings, monkeypatch):
+    for name in ("SCORED_ROWS", "SCORED_CELLS", "LEAST_SCORED_ROWS"):
+        monkeypatch.setattr(f"athanor.engine.standings.{name}", 3)
+    fitted(standings, "a", [0, 1, 2], error=[1.0, 2.0, 3.0])
+    first, second = (standings.all_scores(alone("a"), seed=5) for _ in range(2))
+    assert first.n_rows == 3
+    assert first == second

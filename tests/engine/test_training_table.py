@@ -12,7 +12,7 @@ from athanor.engine.schema import ColumnType
 from athanor.engine.segments import Deleted, write_segment
 from athanor.engine.task import Task
 from athanor.engine.training_set import make_training_set
-from athanor.engine.training_table import read_for
+from athanor.engine.training_table import read_for, read_validation_for
 from athanor.errors import InvalidInput
 
 N = 40_000
@@ -113,3 +113,28 @@ def test_what_a_row_takes_is_estimated_from_what_it_holds(tmp_path, column, row_
     task, limit = Task(target="y", features=("v",)), 20 * 2000 * (8 + row_bytes)
     dataset, _ = read_for(task, [path], infer(frame), memory_limit=limit, seed=0)
     assert dataset.n_rows == pytest.approx(2000, rel=0.02)
+
+
+# --- rows to be scored on -------------------------------------------------------------------------------------------
+
+
+def read_validation(path, frame, *, memory_limit=PLENTY, **given):
+    return read_validation_for(
+        Task(target="y", **given), SCHEMA, [path], infer(frame), memory_limit=memory_limit, seed=0
+    )
+
+
+def test_of_validation_rows_the_columns_that_training_uses_are_read(tmp_path):
+    frame = FRAME.drop("leak").with_columns(more=pl.lit(1.0))
+    path = write_segment(frame, tmp_path / "validation.parquet").path
+    dataset, told = read_validation(path, frame)
+    assert set(dataset.schema.names) == {"x", "colour", "weight", "y"}
+    assert (dataset.n_rows, told) == (N, None)
+    dataset, _ = read_validation(path, frame, features=("x", "leak"), weight="weight")
+    assert set(dataset.schema.names) == {"x", "weight", "y"}
+
+
+def test_where_memory_is_short_validation_rows_are_drawn_and_the_user_is_told(path):
+    dataset, told = read_validation(path, FRAME, features=("x",), memory_limit=3_200_000)
+    assert dataset.n_rows == 10_000  # of 16 bytes each, in a twentieth of the cap
+    assert told.startswith(f"Validating on 10,000 of {N:,} rows")

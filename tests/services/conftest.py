@@ -25,12 +25,16 @@ from athanor.services.arrivals import Arrivals
 from athanor.services.datasets import Datasets
 from athanor.services.deploy import Deploy
 from athanor.services.ingest import Ingest
+from athanor.services.jobs import Jobs
 from athanor.services.keys import Keys
 from athanor.services.predict import Predict
-from athanor.services.projects import make_default_project
+from athanor.services.projects import Projects, make_default_project
 from athanor.services.register import Register
 from athanor.services.runs import Runs, RunView
 from athanor.services.train import Train
+from athanor.services.vector_models import VectorModels
+from athanor.services.vector_rows import VectorRows
+from athanor.services.vectors import Vectors
 from athanor.services.versions import DatasetView
 
 CSV = "age,plan,spend,churned\n" + "".join(
@@ -72,11 +76,18 @@ class World:
         self.arrivals = Arrivals(self.records, self.blobs, self.scratch, max_columns=50)
         self.ingest = Ingest(self.records, self.blobs, self.clock, self.arrivals, server_paths=(self.served,))
         self.datasets = Datasets(self.records, self.blobs, self.clock, self.arrivals)
+        self.vectors = Vectors(self.records, self.blobs, self.clock, self.arrivals, self.runs_folder)
+        self.vector_rows = VectorRows(self.records, self.blobs, self.clock, self.arrivals)
         self.train = Train(self.records, self.clock)
         self.runs = Runs(self.records, self.blobs, self.clock, self.runs_folder, sleep=self._nap)
+        self.jobs = Jobs(self.records)
+        self.projects = Projects(self.records, self.blobs, self.clock, self.runs_folder)
         self.register = Register(self.records, self.blobs, self.clock)
         self.deploy = Deploy(self.records, self.blobs, self.clock)
         self.predict = Predict(self.records, self.blobs, model_memory=1000)
+        self.vector_models = VectorModels(
+            self.records, self.blobs, self.arrivals, train=self.train, runs=self.runs, predict=self.predict
+        )
         self.actor = self.an_actor()
 
     def _nap(self, seconds: float) -> None:
@@ -182,3 +193,9 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return World(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """One for all tests of a module: for scenes that take long to set."""
+    return World(tmp_path_factory.mktemp("world"))

@@ -16,7 +16,7 @@ from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.segments import read_segments
 from athanor.engine.task import Task
 from athanor.errors import AthanorError, Conflict, InvalidInput, NotFound, NotSupported, ScopeMissing, Unavailable
-from athanor.services import compaction, datasets, row_pages
+from athanor.services import compaction, growing, row_pages
 from athanor.services.execution import Execution
 from athanor.services.profile import make_profile
 
@@ -350,9 +350,9 @@ def test_a_hash_that_two_ids_share_takes_no_id(world, people, monkeypatch):
 
 def test_ids_that_came_while_a_file_was_read_are_seen(world, people, monkeypatch):
     """Two append the same id at once: the second finds it although it was not there when it looked."""
-    looked = world.datasets._present(world.actor, people)
+    looked = world.datasets._growing.present(world.actor, people)
     append(world, people, rows_like(5))
-    monkeypatch.setattr(world.datasets, "_present", lambda *_: looked)
+    monkeypatch.setattr(world.datasets._growing, "present", lambda *_: looked)
     with pytest.raises(Conflict, match="'p5'"):
         world.datasets.append_rows(world.actor, people, [{"id": "p5"}])
 
@@ -397,18 +397,18 @@ def test_the_id_of_a_deleted_row_may_come_again(world, people):
 
 
 def test_rows_that_come_while_others_are_deleted_stay(world, people, monkeypatch):
-    looked = world.datasets._present(world.actor, people)
+    looked = world.datasets._growing.present(world.actor, people)
     append(world, people, rows_like(5))
-    monkeypatch.setattr(world.datasets, "_present", lambda *_: looked)
+    monkeypatch.setattr(world.datasets._growing, "present", lambda *_: looked)
     assert world.datasets.delete_rows(world.actor, people, ["p1"]) == 1
     assert newest(world, people).n_rows == 5
     assert ids(world, people) == ["p0", "p2", "p3", "p4", "p5"]
 
 
 def test_a_row_that_two_delete_at_once_is_deleted_once(world, people, monkeypatch):
-    looked = world.datasets._present(world.actor, people)
+    looked = world.datasets._growing.present(world.actor, people)
     world.datasets.delete_rows(world.actor, people, ["p1"])
-    monkeypatch.setattr(world.datasets, "_present", lambda *_: looked)
+    monkeypatch.setattr(world.datasets._growing, "present", lambda *_: looked)
     with pytest.raises(Conflict, match="deleted by somebody else"):
         world.datasets.delete_rows(world.actor, people, ["p1", "p2"])
     assert newest(world, people).n_rows == 4
@@ -458,7 +458,7 @@ def test_columns_that_could_not_be_judged_are_told_in_the_log(world, plain, monk
     def damaged(*_):
         raise InvalidInput("The segment cannot be read.")
 
-    monkeypatch.setattr(datasets, "judged", damaged)
+    monkeypatch.setattr(growing, "judged", damaged)
     assert append(world, plain, rows_like(*range(5, 20))).version.n_rows == 20
     assert [record.error for record in caplog.records if record.msg == "columns not judged"] == [
         "The segment cannot be read."
@@ -693,14 +693,32 @@ def test_what_is_appended_while_segments_are_merged_stays(world, people, monkeyp
 
 
 @pytest.mark.usefixtures("six")
+def test_segments_are_merged_by_one_at_a_time(world, people, monkeypatch):
+    many_small(world, people, *range(5, 10))
+    merge, merged = compaction._merge, []
+
+    def slow(*given):
+        merged.append(len(merged))
+        if len(merged) == 1:
+            many_small(world, people, 100)
+        return merge(*given)
+
+    monkeypatch.setattr(compaction, "_merge", slow)
+    many_small(world, people, 10)
+    assert merged == [0], "whoever came meanwhile left it to the first one"
+    many_small(world, people, *range(11, 16))
+    assert merged == [0, 1], "and later ones are merged again"
+
+
+@pytest.mark.usefixtures("six")
 @pytest.mark.parametrize("change", ["append", "append a taken id", "delete"])
 def test_whoever_looked_before_segments_were_merged_gets_through(world, people, monkeypatch, change):
     many_small(world, people, *range(5, 10))
-    looked = [world.datasets._present(world.actor, people)]
+    looked = [world.datasets._growing.present(world.actor, people)]
     many_small(world, people, 10)
     assert len(segments_of(world, people)) == 1
-    present = world.datasets._present
-    monkeypatch.setattr(world.datasets, "_present", lambda *asked: looked.pop() if looked else present(*asked))
+    present = world.datasets._growing.present
+    monkeypatch.setattr(world.datasets._growing, "present", lambda *asked: looked.pop() if looked else present(*asked))
     if change == "append":
         many_small(world, people, 11)
         assert ids(world, people) == [f"p{number}" for number in range(12)]

@@ -286,6 +286,13 @@ def test_what_the_task_left_open_is_written_into_the_run(world, execution, taken
     assert (run.id, run.task.problem, run.task.metric, run.task.target) == (taken.subject_id, "binary", "f1", "churned")
 
 
+def test_the_rows_that_a_model_is_scored_on_are_those_of_the_runs_validation_version(world, execution, taken):
+    run = execution.run_of(taken)
+    assert execution.validation_of(run) is None
+    content, schema = execution.validation_of(replace(run, validation_version_id=run.version_id))
+    assert (content, schema) == execution.table_of(run)
+
+
 # --- ending -----------------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from athanor.backends.memory import MemoryRecords
 from athanor.core.actor import ALL_SCOPES, Scope
-from athanor.errors import InvalidInput, NotFound, ScopeMissing, Unauthenticated
+from athanor.errors import Forbidden, InvalidInput, NotFound, ScopeMissing, Unauthenticated
 from athanor.services.keys import Keys, KeyStatus
 
 READ = frozenset({Scope.DATA_READ})
@@ -150,3 +150,43 @@ def test_making_and_revoking_keys_is_in_the_audit_log(world):
     key, _ = world.keys.create(replace(world.actor, key_id=None), "ci", READ)
     world.keys.revoke(world.actor, key.id)
     assert world.audited() == ["key.create", "key.revoke"]
+
+
+def test_the_data_folders_admin_makes_keys_of_other_users_who_are_made_where_there_are_none(world):
+    _, text = world.keys.create(world.actor, "notebook", READ, user="eva")
+    eva = world.keys.authenticate(text)
+    assert eva.organization_id == world.actor.organization_id
+    assert eva.user_id != world.actor.user_id
+    assert world.keys.user_of(eva).name == "eva"
+    assert [user.name for user in world.keys.users(world.actor)] == ["someone", "eva"]
+    assert world.audited() == ["user.create", "key.create"]
+
+
+def test_a_second_key_of_a_user_is_the_same_users(world):
+    keys = [world.keys.create(world.actor, "notebook", READ, user=name)[0] for name in ("eva", " eva ", "jan")]
+    assert keys[0].user_id == keys[1].user_id != keys[2].user_id
+    assert world.keys.create(world.actor, "mine", READ, user="someone")[0].user_id == world.actor.user_id
+
+
+def test_a_user_of_another_organization_is_not_found_by_name(world):
+    stranger = world.an_actor()
+    theirs, _ = world.keys.create(stranger, "notebook", READ, user="eva")
+    mine, _ = world.keys.create(world.actor, "notebook", READ, user="eva")
+    assert (theirs.user_id != mine.user_id, mine.organization_id) == (True, world.actor.organization_id)
+
+
+def test_who_comes_with_a_key_makes_keys_of_their_own_user_alone(world):
+    _, text = world.keys.create(world.actor, "ci", ALL_SCOPES)
+    actor = world.keys.authenticate(text)
+    with pytest.raises(Forbidden, match="--user"):
+        world.keys.create(actor, "more", READ, user="eva")
+    assert world.keys.create(actor, "more", READ)[0].user_id == actor.user_id
+    assert len(world.all_of("users")) == 1
+
+
+def test_a_users_name_is_checked_and_listing_them_needs_its_scope(world):
+    with pytest.raises(InvalidInput) as caught:
+        world.keys.create(world.actor, "notebook", READ, user=" ")
+    assert caught.value.field == "user"
+    with pytest.raises(ScopeMissing, match="keys:read"):
+        world.keys.users(world.without(Scope.KEYS_READ))

@@ -1,25 +1,44 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier, Event
 
 import numpy as np
 import pytest
 
 from athanor.core.actor import Scope
+from athanor.engine.dataset import Dataset, Numbers
+from athanor.engine.importance import Importance
 from athanor.engine.predictions import Predictions
-from athanor.errors import Conflict, InvalidInput, NotFound, ScopeMissing
+from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.task import Task
+from athanor.errors import Conflict, InvalidInput, NotFound, NotSupported, ScopeMissing
 from athanor.services.predict import LoadedModels
+
+TABLE = Dataset(
+    Schema((ColumnSchema(name="age", type=ColumnType.NUMERIC, storage=Storage.FLOAT),)),
+    {"age": Numbers(np.array([1.0, 2.0]))},
+    2,
+)
 
 
 class Constant:
     """A predictor that answers with its folder's number."""
+
+    problem, task, classes = "regression", Task(target="churned"), ()
 
     def __init__(self, folder, size_bytes=400):
         self.folder, self.size_bytes = folder, size_bytes
 
     def predict_rows(self, rows):
         return Predictions(values=np.full(len(rows), float(len(str(self.folder)))))
+
+    def predict(self, table):
+        return self.predict_rows(range(table.n_rows))
+
+    def importance(self):
+        return (Importance("age", None, 1.0),)
 
 
 @pytest.fixture
@@ -135,3 +154,45 @@ def test_predicting_needs_its_scope_and_a_model_of_the_own_organization(shelf):
         shelf.predict.rows(shelf.without(Scope.PREDICT), deployed.registered.id, [{}])
     with pytest.raises(NotFound):
         shelf.predict.rows(shelf.an_actor(), deployed.registered.id, [{}])
+
+
+def test_a_run_answers_a_table_whether_it_is_deployed_or_not(shelf):
+    run = shelf.a_finished_run().run
+    found = shelf.predict.by_run(shelf.actor, run.id, TABLE)
+    assert len(found.predictions) == 2
+    assert (found.n_labelled, found.scores) == (0, {})
+    assert shelf.predict.importance(shelf.actor, run.id)[0].column == "age"
+    assert len(shelf.loaded) == 1
+
+
+def test_a_run_that_did_not_succeed_answers_nothing(shelf):
+    run = shelf.a_running_run().run
+    for ask in (
+        lambda: shelf.predict.by_run(shelf.actor, run.id, TABLE),
+        lambda: shelf.predict.importance(shelf.actor, run.id),
+    ):
+        with pytest.raises(Conflict, match="is running") as caught:
+            ask()
+        assert caught.value.code == "job-not-completed"
+
+
+def test_a_run_whose_files_were_not_kept_says_so(shelf):
+    run = shelf.a_finished_run().run
+    with shelf.records.change(shelf.actor.organization_id) as transaction:
+        best = transaction.models.find({"run_id": run.id}, sort="rank", limit=1).items[0]
+        transaction.models.put(replace(best, artifact=None))
+    with pytest.raises(NotSupported, match="train again"):
+        shelf.predict.by_run(shelf.actor, run.id, TABLE)
+
+
+def test_asking_a_run_needs_a_scope_and_a_run_of_the_own_organization(shelf):
+    run = shelf.a_finished_run().run
+    with pytest.raises(ScopeMissing, match="predict"):
+        shelf.predict.by_run(shelf.without(Scope.PREDICT), run.id, TABLE)
+    for scope in (Scope.RUNS_READ, Scope.MODELS_READ):
+        shelf.predict.importance(shelf.without(scope), run.id)
+    neither = shelf.actor.scopes - {Scope.RUNS_READ, Scope.MODELS_READ}
+    with pytest.raises(ScopeMissing, match="models:read"):
+        shelf.predict.importance(replace(shelf.actor, scopes=neither), run.id)
+    with pytest.raises(NotFound):
+        shelf.predict.by_run(shelf.an_actor(), run.id, TABLE)

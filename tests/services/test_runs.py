@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from itertools import permutations
 
 import pytest
 
 from athanor.core.actor import Scope
 from athanor.core.event import EventKind
+from athanor.core.ids import new_id
 from athanor.core.job import LEASE, JobKind, JobState, Request
+from athanor.core.ports import EVERYONE
 from athanor.engine.events import LeaderboardRow, Progressed
 from athanor.errors import Conflict, InvalidInput, NotFound, ScopeMissing
+from athanor.services.aliases import Naming, give_name
 from athanor.services.runs import JOB_SORTS, RUN_SORTS
 
 ROW = {
@@ -270,6 +274,96 @@ def test_a_run_that_does_not_run_can_be_deleted(world, states):
     assert world.audited()[-1] == "run.delete"
 
 
+def a_named_job(text="eva_p_c_m_TrainJob"):
+    return Naming(dialect="vecml", text=text)
+
+
+def test_the_names_of_a_deleted_runs_jobs_go_with_it(world):
+    view = world.a_run(naming=a_named_job())
+    world.runs.delete(world.actor, view.run.id)
+    assert world.all_of("aliases") == []
+
+
+def test_a_run_is_found_by_its_handle_in_its_dataset(world):
+    dataset, other = world.a_dataset(), world.a_dataset()
+    view = world.a_run("Model 1", dataset, handle="Model 1")
+    assert world.runs.named(world.actor, dataset.dataset.id, "Model 1") == view
+    for dataset_id, handle in ((dataset.dataset.id, "model 1"), (other.dataset.id, "Model 1")):
+        with pytest.raises(NotFound, match=f"The model '{handle}' does not exist"):
+            world.runs.named(world.actor, dataset_id, handle)
+
+
+def test_the_runs_of_a_dataset_come_oldest_first(world):
+    dataset = world.a_dataset()
+    world.a_run("elsewhere")
+    made = []
+    for name in ("b", "a"):
+        made.append(world.a_run(name, dataset))
+        world.clock.pass_(minutes=1)
+    assert list(world.runs.of_dataset(world.actor, dataset.dataset.id)) == made
+    assert world.runs.of_dataset(world.actor, world.a_dataset().dataset.id) == ()
+    assert world.runs.of_dataset(world.an_actor(), dataset.dataset.id) == ()
+
+
+@pytest.mark.parametrize("states", [[], [JobState.RUNNING], [JobState.RUNNING, JobState.QUEUED], [JobState.STOPPED]])
+def test_a_run_that_is_not_finished_is_discarded_at_once_and_nobody_holds_its_job_any_more(world, states):
+    view = world.a_run(naming=a_named_job())
+    world.put_in_state(view, *states)
+    (world.runs_folder / str(view.run.id) / "trials").mkdir(parents=True)
+    world.tell(view, (EventKind.LINE, {"level": "info", "message": "hello"}))
+    world.runs.discard(world.actor, view.run.id)
+    assert world.all_of("runs") == []
+    (job,) = [job for job in world.all_of("jobs") if job.kind is JobKind.TRAIN]
+    assert (job.state, job.token, job.lease_until, job.finished_at) == (JobState.STOPPED, None, None, world.clock())
+    with world.records.look(EVERYONE) as transaction:
+        assert transaction.events.after(job.id) == []
+    assert list(world.runs_folder.iterdir()) == []
+    assert world.naps == []
+    assert world.audited()[-1] == "run.discard"
+
+
+def test_a_finished_run_is_discarded_with_its_models_and_files(world):
+    view, kept = world.a_finished_run("gone"), world.a_finished_run("kept")
+    with world.records.change(EVERYONE) as transaction:
+        give_name(transaction, world.actor, a_named_job(), view.job.id, now=world.clock())
+    world.runs.discard(world.actor, view.run.id)
+    assert {model.run_id for model in world.all_of("models")} == {kept.run.id}
+    assert list(world.blobs.keys(view.models[0].artifact)) == []
+    assert list(world.blobs.keys(kept.models[0].artifact)) != []
+    job = world.jobs.named(world.actor, "vecml", a_named_job().text).job
+    assert (job.state, job.error) == (JobState.SUCCEEDED, None)
+
+
+def test_the_job_of_a_discarded_run_that_nobody_has_a_name_for_goes_with_it(world):
+    view = world.a_running_run()
+    world.runs.discard(world.actor, view.run.id)
+    assert [job.kind for job in world.all_of("jobs")] == [JobKind.PROFILE]
+
+
+def test_the_handle_of_a_discarded_run_is_free_at_once(world):
+    dataset = world.a_dataset()
+    given = {"handle": "m", "naming": a_named_job()}
+    first = world.a_run("m", dataset, **given)
+    world.put_in_state(first, JobState.RUNNING)
+    world.runs.discard(world.actor, first.run.id)
+    second = world.a_run("m", dataset, **given)
+    assert second.run.handle == "m"
+    assert (first.job_name, second.job_name) == (a_named_job().text, a_named_job().text + "_2")
+
+
+def test_discarded_runs_are_neither_counted_nor_found(world):
+    dataset = world.a_dataset()
+    kept = world.a_run("kept", dataset)
+    for name in ("a", "b"):
+        view = world.a_run(name, dataset, naming=a_named_job(name))
+        world.put_in_state(view, JobState.RUNNING, *([JobState.SUCCEEDED] if name == "a" else []))
+        world.runs.discard(world.actor, view.run.id)
+    counts = world.runs.counts(world.actor)
+    assert {state: count for state, count in counts.items() if count} == {JobState.QUEUED: 1}
+    assert names(world.runs.find(world.actor, states=set(JobState))) == ["kept"]
+    assert world.runs.of_dataset(world.actor, dataset.dataset.id) == (kept,)
+
+
 def test_the_last_lines_come_oldest_first(world):
     view = world.a_running_run()
     for number in range(5):
@@ -314,6 +408,7 @@ CHANGES = {
     "stop": lambda runs, actor, run_id: runs.stop(actor, run_id),
     "finish": lambda runs, actor, run_id: runs.finish(actor, run_id),
     "delete": lambda runs, actor, run_id: runs.delete(actor, run_id),
+    "discard": lambda runs, actor, run_id: runs.discard(actor, run_id),
 }
 
 
@@ -335,7 +430,9 @@ def test_looking_at_runs_and_changing_them_need_their_scopes(world, what):
 
 
 def test_finding_and_counting_need_the_scope_to_read(world):
-    for look in (world.runs.find, world.runs.counts):
+    nobody = new_id()
+    named = partial(world.runs.named, dataset_id=nobody, handle="m")
+    for look in (world.runs.find, world.runs.counts, partial(world.runs.of_dataset, dataset_id=nobody), named):
         with pytest.raises(ScopeMissing, match="runs:read"):
             look(world.without(Scope.RUNS_READ))
 

@@ -1,20 +1,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
 from athanor.core.actor import Scope
-from athanor.core.dataset import Origin
+from athanor.core.dataset import DatasetVersion, Origin
+from athanor.core.ids import new_id
 from athanor.core.job import JobKind, JobState, Lane
 from athanor.core.ports import EVERYONE
+from athanor.engine.dataset import Dataset, Numbers, Times, Words
 from athanor.engine.models import FAMILIES
+from athanor.engine.overrides import with_types
 from athanor.engine.plan import Plan
 from athanor.engine.problems import PROBLEMS
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.task import Task
-from athanor.errors import Impossible, InvalidInput, NotFound, ScopeMissing
-from athanor.services.train import resolve
+from athanor.errors import Conflict, Impossible, InvalidInput, NotFound, ScopeMissing
+from athanor.services.aliases import Naming
+from athanor.services.train import as_meant, check_validation, resolve
 
 CHURN = Task(target="churned")
 
@@ -172,3 +178,149 @@ def test_names_and_descriptions_have_bounds(world, field, given):
     with pytest.raises(InvalidInput) as caught:
         world.a_run(**given)
     assert caught.value.field == field
+
+
+def test_runs_of_one_name_get_handles_of_their_own(world):
+    dataset = world.a_dataset()
+    handles = [world.a_run("Churn 2024", dataset).run.handle for _ in range(3)]
+    assert handles == ["churn-2024", "churn-2024-2", "churn-2024-3"]
+    assert world.a_run("Churn 2024").run.handle == "churn-2024"  # of another dataset
+
+
+def test_a_given_handle_is_kept_as_it_is_and_can_be_given_once(world):
+    dataset = world.a_dataset()
+    assert world.a_run("m", dataset, handle="Model 1").run.handle == "Model 1"
+    before = world.audited()
+    with pytest.raises(Conflict, match="'Model 1' already exists") as caught:
+        world.a_run("m", dataset, handle="Model 1")
+    assert caught.value.code == "model-exists"
+    assert world.audited() == before
+    assert world.a_run("m", handle="Model 1").run.handle == "Model 1"  # of another dataset
+
+
+def test_a_given_handle_keeps_to_the_rule(world):
+    with pytest.raises(InvalidInput, match="1 to 128 characters") as caught:
+        world.a_run(handle="../up")
+    assert caught.value.field == "name"
+
+
+def test_the_job_is_named_where_a_dialect_asks_for_it(world):
+    dataset, naming = world.a_dataset(), Naming(dialect="vecml", text="a_TrainJob", said={"model_name": "m"})
+    views = [world.a_run("m", dataset, naming=naming) for _ in range(2)]
+    assert [view.job_name for view in views] == ["a_TrainJob", "a_TrainJob_2"]
+    assert {alias.object_id: alias.said for alias in world.all_of("aliases")} == {
+        view.job.id: {"model_name": "m"} for view in views
+    }
+    assert world.a_run("n", dataset).job_name is None
+
+
+# --- what columns mean decides what they can be -----------------------------------------------------------------------
+
+RETYPED = {ColumnType.NUMERIC, ColumnType.CATEGORICAL, ColumnType.DATETIME, ColumnType.TEXT, ColumnType.BOOLEAN}
+CELLS = {
+    Storage.FLOAT: Numbers(np.array([1.5, 2.5])),
+    Storage.INTEGER: Numbers(np.array([1_700_000_000.0, 1_700_000_001.0])),
+    Storage.BOOLEAN: Numbers(np.array([0.0, 1.0])),
+    Storage.STRING: Words.of(["1700000000", "1700000001"]),
+    Storage.DATETIME: Times(np.array(["2024-01-01", "2024-01-02"], "datetime64[us]")),
+}
+
+
+@pytest.mark.parametrize("meaning", sorted(RETYPED))
+@pytest.mark.parametrize("storage", CELLS)
+def test_the_storage_that_a_meaning_asks_for_is_the_one_that_cells_are_read_in(storage, meaning):
+    schema = a_schema(it=storage)
+    try:
+        read = with_types(Dataset(schema, {"it": CELLS[storage]}, 2), {"it": meaning})
+    except InvalidInput:
+        return  # the job will say which cell
+    assert as_meant(schema, {"it": meaning})["it"].storage is read.schema["it"].storage
+
+
+def test_a_column_of_words_that_is_meant_as_numbers_can_be_a_regression_target_and_a_weight():
+    types = {"churned": ColumnType.NUMERIC}
+    task = Task(target="churned", problem="regression", metric="rmse", types=types)
+    assert resolve(task, PLAIN) == task
+    weighted = Task(target="plan", weight="churned", types=types)
+    assert resolve(weighted, PLAIN) == weighted
+
+
+def test_numbers_that_are_meant_as_points_in_time_are_no_target():
+    with pytest.raises(InvalidInput, match="points in time"):
+        resolve(Task(target="age", types={"age": ColumnType.DATETIME}), PLAIN)
+
+
+# --- validation ---------------------------------------------------------------------------------------------------------
+
+VECTORS = Schema(
+    (
+        ColumnSchema(name="id", type=ColumnType.ID, storage=Storage.STRING),
+        ColumnSchema(name="vector", type=ColumnType.VECTOR, storage=Storage.DENSE, dim=4),
+        ColumnSchema(name="label", type=ColumnType.CATEGORICAL, storage=Storage.STRING),
+        ColumnSchema(name="weight", type=ColumnType.NUMERIC, storage=Storage.FLOAT),
+    )
+)
+
+
+def a_version(*columns, n_rows=3, **changes):
+    """Of a dataset to validate on: VECTORS, less or with other columns."""
+    left = tuple(column for column in VECTORS.columns if column.name not in columns)
+    changed = tuple(replace(column, **changes.get(column.name, {})) for column in left)
+    return DatasetVersion(
+        id=new_id(),
+        organization_id=new_id(),
+        dataset_id=new_id(),
+        number=1,
+        n_segments=1,
+        n_rows=n_rows,
+        schema=Schema(changed),
+        warnings=(),
+        created_at=datetime(2030, 1, 1, tzinfo=UTC),
+    )
+
+
+def test_a_run_is_validated_on_the_newest_version_of_the_other_dataset(world):
+    dataset, other = world.a_dataset(), world.a_dataset(text="age,plan,spend,churned\n1,basic,2,yes\n2,plus,3,no\n")
+    view = world.a_run(dataset=dataset, validation_id=other.dataset.id)
+    assert (view.run.version_id, view.run.validation_version_id) == (dataset.version.id, other.version.id)
+    assert world.a_run(dataset=dataset).run.validation_version_id is None
+
+
+def test_a_dataset_that_lacks_the_target_or_a_feature_is_no_validation(world):
+    dataset, other = world.a_dataset(), world.a_dataset(text="age,plan,churned\n1,basic,yes\n2,plus,no\n")
+    with pytest.raises(InvalidInput, match="no column 'spend'") as caught:
+        world.a_run(dataset=dataset, validation_id=other.dataset.id)
+    assert caught.value.field == "validation"
+    assert world.a_run(dataset=dataset, validation_id=other.dataset.id, task=replace(CHURN, excluded=("spend",)))
+    assert world.a_run(dataset=dataset, validation_id=other.dataset.id, task=replace(CHURN, features=("age",)))
+
+
+def test_another_organizations_dataset_is_no_validation(world):
+    other = world.a_dataset(actor=world.an_actor())
+    with pytest.raises(NotFound):
+        world.a_run(validation_id=other.dataset.id)
+
+
+@pytest.mark.parametrize(
+    ("version", "match"),
+    [
+        (a_version("label"), "no column 'label'"),
+        (a_version("vector"), "no column 'vector'"),
+        (a_version(vector={"dim": 5}), "dense vectors of 4, and dense vectors of 5"),
+        (a_version(vector={"storage": Storage.SPARSE}), "dense vectors of 4, and sparse vectors of 4"),
+        (a_version(vector={"storage": Storage.STRING, "dim": None}), "dense vectors of 4, and words"),
+        (a_version(label={"storage": Storage.DENSE, "dim": 2}), "words, and dense vectors of 2"),
+        (a_version(n_rows=0), "no rows"),
+    ],
+)
+def test_what_a_model_cannot_be_scored_on_is_no_validation(version, match):
+    task = Task(target="label", features=("vector",), weight="weight")
+    with pytest.raises(InvalidInput, match=match) as caught:
+        check_validation(task, VECTORS, version)
+    assert caught.value.field == "validation"
+
+
+@pytest.mark.parametrize("version", [a_version(), a_version("weight"), a_version("id"), a_version("id", "weight")])
+@pytest.mark.parametrize("features", [None, ("vector",)])
+def test_ids_and_weights_are_not_needed_for_a_validation(version, features):
+    check_validation(Task(target="label", features=features, weight="weight"), VECTORS, version)

@@ -47,8 +47,9 @@ class ServerProcess:
             self.key = self.make_key("tests")
         return self
 
-    def make_key(self, name: str, *scopes: str) -> str:
+    def make_key(self, name: str, *scopes: str, user: str | None = None) -> str:
         words = [word for scope in scopes for word in ("--scope", scope)]
+        words += [] if user is None else ["--user", user]
         command = [*ATHANOR, "keys", "create", name, *words, "--data", str(self.data)]
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE_S).stdout.strip()
 

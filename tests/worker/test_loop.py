@@ -15,7 +15,11 @@ import pytest
 
 from athanor.core.ids import new_id
 from athanor.core.job import Job, JobKind, JobState, Lane, Request
+from athanor.core.ports import EVERYONE
 from athanor.engine.memory import descendants
+from athanor.engine.plan import Plan
+from athanor.engine.scores import MeasuredOn, read_scores
+from athanor.engine.task import Task
 from athanor.errors import Conflict, Unavailable
 from athanor.services.execution import LeaseLost
 from athanor.worker import loop as working
@@ -151,6 +155,27 @@ def test_a_data_folder_has_one_worker(yard, tmp_path):
     os.close(held)
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_folder_of_a_run_that_went_while_it_trained_goes_when_its_job_has_left(yard, is_there):
+    job = yard.a_run()
+    if not is_there:
+        yard.platform.services.runs.discard(yard.actor, job.subject_id)
+    yard.run_folder(job).mkdir(parents=True)
+    Worker(yard.place)._forget(job)
+    assert yard.run_folder(job).exists() is is_there
+
+
+def test_where_the_records_cannot_be_asked_a_folder_stays(worker, tmp_path):
+    class Busy(Queue):
+        def run_of(self, job):
+            raise Unavailable("busy")
+
+    made, job = worker(Busy(), train=1), a_job()
+    made.place.run_folder(job.subject_id).mkdir(parents=True)
+    made._forget(job)
+    assert made.place.run_folder(job.subject_id).exists()
+
+
 # --- a real one -------------------------------------------------------------------------------------------------------
 
 PROGRAM = (
@@ -199,6 +224,39 @@ def test_a_job_is_trained_from_the_upload_to_its_models(yard, real):
     assert not is_locked(yard.place.job_lock(job.id))
 
 
+def validated(yard, tmp_path, text):
+    """A run whose models are scored on the rows of another dataset."""
+    path = tmp_path / "validation.csv"
+    path.write_text(text)
+    services = yard.platform.services
+    other = services.ingest.receive(path, filename=path.name, name=None, actor=yard.actor).dataset.id
+    plan = Plan(time_limit_s=None, max_trials=2, preset="medium_quality", cores=1)
+    task = Task(target="churned")
+    return services.train.start(
+        yard.actor, dataset_id=yard.dataset, name="churn", task=task, plan=plan, validation_id=other
+    ).job
+
+
+def test_a_model_is_scored_on_the_rows_of_the_validation_dataset(yard, real, tmp_path):
+    """Its columns stand in another order there, and one that training did not see is among them."""
+    rows = (f"x,basic,{row * 5 % 31},{'yes' if row * 5 % 31 > 15 else 'no'}\n" for row in range(40))
+    job = validated(yard, tmp_path, "more,plan,usage,churned\n" + "".join(rows))
+    done = yard.wait_for_state(job, SUCCEEDED, JobState.FAILED)
+    assert (done.state, done.error) == (SUCCEEDED, None)
+    served, *others = yard.models(job)
+    kept = read_scores(yard.place.blobs.local(served.artifact))
+    assert (kept.measured_on, kept.n_rows, kept.by_metric) == (MeasuredOn.VALIDATION, 40, served.scores)
+    assert served.scores["accuracy"] > 0.9
+    assert all(not model.scores for model in others)
+
+
+def test_validation_rows_that_cannot_be_scored_fail_the_job_in_words(yard, real, tmp_path):
+    job = validated(yard, tmp_path, "plan,usage,churned\n" + "basic,much,yes\nbasic,little,no\n" * 10)
+    failed = yard.wait_for_state(job, SUCCEEDED, JobState.FAILED)
+    assert (failed.state, yard.models(job)) == (JobState.FAILED, [])
+    assert "column 'usage': expected a number" in failed.error
+
+
 def test_a_task_that_cannot_be_learned_fails_with_its_words(yard, real):
     """What the table turns out to be is found when it is read."""
     job = yard.a_run(target="usage", problem="binary")
@@ -217,6 +275,35 @@ def test_a_real_training_is_stopped_within_five_seconds_and_nobody_is_left_of_it
     assert stopped.state is STOPPED
     yard.wait_for(lambda: not is_locked(yard.place.job_lock(job.id)), "all processes of the job to be gone")
     yard.wait_for(lambda: not descendants(real.process.pid), "the worker to be alone")
+
+
+def vanish(yard, job, how):
+    """The record of a run that trains goes."""
+    services, project = yard.platform.services, "gone with its runs"
+    if how == "discard":
+        services.runs.discard(yard.actor, job.subject_id)
+        return
+    made = services.projects.create(yard.actor, project)
+    with yard.platform.records.change(EVERYONE) as transaction:
+        run = transaction.runs.get(job.subject_id)
+        transaction.runs.put(replace(run, project_id=made.id))
+    services.projects.delete(yard.actor, project)
+
+
+@pytest.mark.parametrize("how", ["discard", "delete its project"])
+def test_a_real_training_whose_record_vanishes_ends_and_leaves_nothing(yard, real, how):
+    job = yard.a_run(**LONG)
+    yard.wait_for((yard.run_folder(job) / "incumbent").exists, "a model")
+    blobs = set(yard.platform.blobs.keys())
+    vanish(yard, job, how)
+    yard.wait_for(lambda: not is_locked(yard.place.job_lock(job.id)), "all processes of the job to be gone")
+    yard.wait_for(lambda: not descendants(real.process.pid), "the worker to be alone")
+    yard.wait_for(lambda: not yard.run_folder(job).exists(), "what was written last to be removed")
+    assert job.id not in {one.id for one in yard.all_jobs()}
+    assert (yard.models(job), set(yard.platform.blobs.keys())) == ([], blobs)
+    after = yard.a_run()  # and the worker goes on
+    assert yard.wait_for_state(after, SUCCEEDED, JobState.FAILED).state is SUCCEEDED
+    assert not yard.run_folder(job).exists()
 
 
 def test_a_real_training_that_is_to_finish_now_ends_with_the_best_so_far(yard, real):

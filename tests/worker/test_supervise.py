@@ -15,6 +15,7 @@ import pytest
 from athanor.core.job import MAX_FRUITLESS_ATTEMPTS, JobKind, JobState, Lane, Request
 from athanor.engine import memory
 from athanor.engine.model_files import read_head
+from athanor.engine.scores import read_scores
 from athanor.errors import Conflict, Impossible, Unavailable
 from athanor.services.execution import Execution
 from athanor.worker import supervise as supervising
@@ -79,6 +80,20 @@ def test_a_job_whose_trainer_found_a_model_succeeds_with_it(yard, trainer, leave
     assert {model.family for model in models} >= {"linear", "lightgbm"}
     assert [model.artifact is not None for model in models] == [True] + [False] * (len(models) - 1)
     assert read_head(yard.place.blobs.local(models[0].artifact))["score"] == models[0].score
+    assert {"accuracy", "roc_auc", "f1_macro"} <= set(models[0].scores)
+    assert models[0].scores == read_scores(yard.place.blobs.local(models[0].artifact)).by_metric
+    assert [dict(model.scores) for model in models[1:]] == [{}] * (len(models) - 1)
+
+
+def test_a_model_that_was_made_before_there_were_scores_has_none(yard, trainer, leave_model):
+    def leave_unscored(given, place):
+        leave_model(given, place)
+        for scores in place.run_folder(given.job.subject_id).glob("incumbents/*/scores.json"):
+            scores.unlink()
+
+    trainer(leave_unscored)
+    job = ended(yard, a_taken_job(yard))
+    assert (job.state, yard.models(job)[0].scores) == (SUCCEEDED, {})
 
 
 def test_a_job_whose_trainer_found_nothing_fails_in_words(yard, trainer):

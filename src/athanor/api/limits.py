@@ -8,6 +8,8 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from threading import Lock
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -18,13 +20,14 @@ from athanor.errors import AthanorError, InvalidInput, RateLimited, TooLarge
 
 Clock = Callable[[], float]  # monotonic seconds
 MAX_BUCKETS = 10_000  # the least recently used one goes first
+SETTLE = "settle_rate"  # where a request's state has what is to be called with a good key that came in its body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What one caller may ask of the server.
 
-    requests_per_minute   each key may make so many requests, evenly; an address without a good key as well
+    requests_per_minute   each key may make so many requests, evenly; an address without a good key as well; 0: no limit
     burst                 and so many at once
     upload_bytes          the largest body of an upload
     json_bytes            the largest body of anything else
@@ -42,22 +45,38 @@ class Limits:
 
 
 class TokenBuckets:
-    """One bucket per caller: it holds `burst` tokens and fills at `per_s`."""
+    """One bucket per caller: it holds `burst` tokens and fills at `per_s`. With 0 a second it never runs out."""
 
     def __init__(self, *, per_s: float, burst: int, clock: Clock) -> None:
         self._per_s, self._burst, self._clock = per_s, float(burst), clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # name -> tokens, when
+        self._lock = Lock()  # keys in bodies are found in threads
 
     def take(self, name: str) -> float:
         """Take a token. 0.0, or the seconds until there is one."""
+        if not self._per_s:
+            return 0.0
+        with self._lock:
+            tokens, now = self._filled(name)
+            wait_s = 0.0 if tokens >= 1.0 else (1.0 - tokens) / self._per_s
+            self._buckets[name] = (tokens if wait_s else tokens - 1.0, now)
+            while len(self._buckets) > MAX_BUCKETS:
+                self._buckets.popitem(last=False)
+        return wait_s
+
+    def give_back(self, name: str) -> None:
+        """Put a token back that was taken for nothing."""
+        if not self._per_s:
+            return
+        with self._lock:
+            tokens, now = self._filled(name)
+            self._buckets[name] = (min(self._burst, tokens + 1.0), now)
+
+    def _filled(self, name: str) -> tuple[float, float]:
+        """What the bucket holds now, and now. It is the caller who puts it among the last used."""
         now = self._clock()
         tokens, at = self._buckets.pop(name, (self._burst, now))
-        tokens = min(self._burst, tokens + (now - at) * self._per_s)
-        wait_s = 0.0 if tokens >= 1.0 else (1.0 - tokens) / self._per_s
-        self._buckets[name] = (tokens if wait_s else tokens - 1.0, now)
-        while len(self._buckets) > MAX_BUCKETS:
-            self._buckets.popitem(last=False)
-        return wait_s
+        return min(self._burst, tokens + (now - at) * self._per_s), now
 
 
 @dataclass(slots=True)
@@ -67,10 +86,22 @@ class Rates:
     buckets: TokenBuckets
     _good: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
-    def charge(self, key: str | None, address: str) -> None:
-        """Raises RateLimited."""
+    def charge(self, key: str | None, address: str) -> str:
+        """Take a token for the request. The bucket that it was taken from. Raises RateLimited."""
         digest = _digest(key)
         name = f"key {digest}" if digest in self._good else f"address {address}"
+        self._take(name)
+        return name
+
+    def settle(self, paid: str, key: str) -> None:
+        """A good key came in the body, after bucket `paid` was charged: that one gets its token back, the key pays.
+
+        So a request without a good key costs its address one, however many come at the same time. Raises RateLimited.
+        """
+        self.buckets.give_back(paid)
+        self._take(f"key {_digest(key)}")
+
+    def _take(self, name: str) -> None:
         wait_s = self.buckets.take(name)
         if wait_s:
             # In whole seconds, as `Retry-After` says it too.
@@ -111,11 +142,12 @@ class Limited:
         )
         limit = self._limits.upload_bytes if is_upload else self._limits.json_bytes
         try:
-            self._rates.charge(key, client[0] if client else "unknown")
+            paid = self._rates.charge(key, client[0] if client else "unknown")
             _check_announced(headers, limit)
         except AthanorError as error:
             await self._respond(error)(scope, receive, send)
             return
+        scope["state"][SETTLE] = partial(self._rates.settle, paid)
         await self._app(scope, self._counted(receive, limit), send)
         if scope["state"].get("is_authenticated"):
             self._rates.trust(key)

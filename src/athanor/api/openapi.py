@@ -11,13 +11,17 @@ from pydantic import BaseModel
 from athanor.api.auth import NEEDS
 
 
-def tell_errors(app: FastAPI, errors: Mapping[str, str], body: type[BaseModel]) -> None:
+def tell_errors(
+    app: FastAPI, errors: Mapping[str, str], body: type[BaseModel], *, has_key_in_header: bool = True
+) -> None:
     """Let every route name the `errors` (status → what it means), each with `body`, and say where keys go."""
     made = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             _complete(made(), errors, body)
+            if has_key_in_header:
+                _tell_keys(made())
         return made()
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -31,11 +35,6 @@ def _complete(schema: dict[str, Any], errors: Mapping[str, str], body: type[Base
     told = body.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(told.pop("$defs", {}))
     schemas[body.__name__] = told
-    components["securitySchemes"] = {
-        "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-        "bearer": {"type": "http", "scheme": "bearer"},
-    }
-    schema["security"] = [{"key": []}, {"bearer": []}]
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{body.__name__}"}}}
     for operations in schema["paths"].values():
         for operation in operations.values():
@@ -44,3 +43,11 @@ def _complete(schema: dict[str, Any], errors: Mapping[str, str], body: type[Base
             for status, description in errors.items():
                 responses.setdefault(status, {"description": description, "content": content})
             operation.setdefault(NEEDS, [])
+
+
+def _tell_keys(schema: dict[str, Any]) -> None:
+    schema["components"]["securitySchemes"] = {
+        "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        "bearer": {"type": "http", "scheme": "bearer"},
+    }
+    schema["security"] = [{"key": []}, {"bearer": []}]

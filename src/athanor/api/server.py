@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -15,7 +16,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from athanor.api.dialects import DIALECTS, FAULT, Now
+from athanor.api.dialects import DIALECTS, FAULT, Now, Surroundings
+from athanor.api.dialects.vecml.words import OPERATIONS
 from athanor.api.docs import docs_page
 from athanor.api.json_response import SafeJSONResponse
 from athanor.api.limits import Clock, Limited, Limits, Rates, TokenBuckets
@@ -43,14 +45,18 @@ class Shared:
 SHARED: tuple[Shared, ...] = (
     Shared(None, re.compile(r"/v1(/.*)?"), "native"),
     Shared(None, re.compile(r"/api/v1(/.*)?"), "workbench"),
+    Shared(None, re.compile(rf"/api/+({'|'.join(OPERATIONS)})/*"), "vecml"),  # its clients join with a slash too many
 )
 
 
 class Server:
     """The ASGI application.
 
-    is_ready  raises Unavailable while the platform cannot work
-    on_stop   what is to be done when the server goes down, in this order
+    limits      of all dialects together
+    own_limits  of dialects that have limits and buckets of their own
+    modes       seconds of a training, as `Surroundings` has them
+    is_ready    raises Unavailable while the platform cannot work
+    on_stop     what is to be done when the server goes down, in this order
     """
 
     def __init__(
@@ -60,6 +66,8 @@ class Server:
         spool: Spool,
         limits: Limits,
         now: Now,
+        own_limits: Mapping[str, Limits] = MappingProxyType({}),
+        modes: Mapping[str, float] = MappingProxyType({}),
         is_ready: Hook = lambda: None,
         on_stop: Sequence[Hook] = (),
         version: str = "",
@@ -67,18 +75,18 @@ class Server:
     ) -> None:
         self._spool, self._is_ready, self._on_stop = spool, is_ready, tuple(on_stop)
         self._version, self._clock = version, clock
-        buckets = TokenBuckets(per_s=limits.requests_per_minute / 60, burst=limits.burst, clock=clock)
-        rates = Rates(buckets)
+        surroundings = Surroundings(services=services, spool=spool, now=now, modes=modes)
+        rates = _rates(limits, clock)
         self._apps: dict[str, ASGIApp] = {}
         self._schemas: dict[str, Callable[[], dict[str, Any]]] = {}
         for name in DIALECTS.names():
             dialect = DIALECTS[name]
-            app = dialect.app(services, spool=spool, now=now)
+            app = dialect.app(surroundings)
             self._schemas[name] = app.openapi
             self._apps[name] = Limited(
                 app,
-                limits=limits,
-                rates=rates,
+                limits=own_limits.get(name, limits),
+                rates=_rates(own_limits[name], clock) if name in own_limits else rates,
                 clock=clock,
                 is_upload=dialect.is_upload,
                 respond=dialect.respond,
@@ -188,6 +196,10 @@ class Server:
                     await run_in_threadpool(hook)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+def _rates(limits: Limits, clock: Clock) -> Rates:
+    return Rates(TokenBuckets(per_s=limits.requests_per_minute / 60, burst=limits.burst, clock=clock))
 
 
 def _place(method: str, path: str) -> tuple[str | None, bool]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import logging
 import unicodedata
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -103,6 +103,22 @@ class Spool:
             await _write(file, bytes(pending))
             await _close(file)
             yield Received(path, shown_filename(filename), {})
+
+    @contextmanager
+    def scratch_file(self) -> Iterator[tuple[Path, BinaryIO]]:
+        """A file for what a thread makes of something that came. Gone when the block ends.
+
+        Whoever writes into it makes `disk_trouble` of an OSError.
+        """
+        path, file = self._scratch / f"{_PREFIX}{uuid4().hex}", None
+        try:
+            file = _create(path)
+            yield path, file
+        finally:
+            if file is not None:
+                with suppress(OSError):
+                    file.close()
+            path.unlink(missing_ok=True)
 
     @asynccontextmanager
     async def _spool_file(self) -> AsyncIterator[tuple[Path, BinaryIO]]:
@@ -226,7 +242,7 @@ def _create(path: Path) -> BinaryIO:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("xb")
     except OSError as error:
-        raise _disk_trouble(error) from error
+        raise disk_trouble(error) from error
 
 
 async def _write(file: BinaryIO, data: bytes) -> None:
@@ -235,17 +251,17 @@ async def _write(file: BinaryIO, data: bytes) -> None:
     try:
         await to_thread.run_sync(file.write, data)
     except OSError as error:
-        raise _disk_trouble(error) from error
+        raise disk_trouble(error) from error
 
 
 async def _close(file: BinaryIO) -> None:
     try:
         await to_thread.run_sync(file.close)
     except OSError as error:
-        raise _disk_trouble(error) from error
+        raise disk_trouble(error) from error
 
 
-def _disk_trouble(error: OSError) -> Unavailable:
+def disk_trouble(error: OSError) -> Unavailable:
     log.error("upload could not be spooled", extra={"error": str(error)})
     reason = "its disk is full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "its disk answers with an error"
     return Unavailable(f"The server cannot take the file now: {reason}. Try again later, or tell its operator.")

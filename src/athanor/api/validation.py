@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from athanor.errors import AthanorError, InvalidInput, NotFound
@@ -28,6 +29,12 @@ def misfits(request: Request, error: RequestValidationError) -> list[Misfit]:
     if found[0]["type"] == "missing" and found[0]["loc"] == ("body",):
         return [Misfit("", _no_body(request))]
     return [Misfit("" if one["type"] == "json_invalid" else _field(one["loc"]), _sentence(one)) for one in found]
+
+
+def nearest_misfit(error: ValidationError) -> Misfit:
+    """What pydantic found first in a body that an application validates itself."""
+    one = max(error.errors(include_url=False), key=lambda one: len(one["loc"]))
+    return Misfit(_field(("body", *one["loc"])), _sentence(one))
 
 
 def as_error(misfit: Misfit) -> InvalidInput:

@@ -26,6 +26,7 @@ Examples:
 
   athanor keys create laptop
   KEY=$(athanor keys create ci --scope data:read --scope predict --days 90)
+  athanor keys create notebook --user eva
 
 Scopes: data:read data:write runs:read runs:write models:read models:write keys:read keys:write predict
 """)
@@ -58,6 +59,10 @@ def create(
         list[str] | None,
         typer.Option("--scope", metavar="SCOPE", help="What it may do; give it once per scope. [default: everything]"),
     ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(metavar="USER", help="Whose it is: a user's name, made where there is none. [default: the first]"),
+    ] = None,
     days: Annotated[float | None, typer.Option(help="Days until it expires. [default: never]")] = None,
     data: DataOption = None,
 ) -> None:
@@ -70,7 +75,7 @@ def create(
         raise InvalidInput(f"No scope {unknown[0]!r}. Known: {', '.join(Scope)}.", field="scope")
     with _keys(data, may_make=True) as keys:
         scopes = frozenset(Scope(word) for word in scope) if scope else ALL_SCOPES
-        _, text = keys.create(keys.admin(), name, scopes, expires_in_days=days)
+        _, text = keys.create(keys.admin(), name, scopes, expires_in_days=days, user=user)
     print(text)
 
 
@@ -80,14 +85,17 @@ def list_keys(data: DataOption = None) -> None:
     from athanor.services.keys import status_of
 
     with _keys(data) as keys:
-        found = keys.list(keys.admin())
+        admin = keys.admin()
+        found = keys.list(admin)
+        users = {user.id: user.name for user in keys.users(admin)}
     now = datetime.now(UTC)
     print_table(
-        ("id", "name", "begins", "status", "made", "expires", "scopes"),
+        ("id", "name", "user", "begins", "status", "made", "expires", "scopes"),
         [
             (
                 str(key.id),
                 key.name,
+                users[key.user_id],
                 key.prefix + "…",
                 status_of(key, now=now).value,
                 f"{key.created_at:%Y-%m-%d}",

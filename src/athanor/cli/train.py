@@ -37,12 +37,13 @@ Examples:
   athanor train data.csv --target y --exclude customer_id --max-trials 4 --seed 7
 
 Problems: binary, multiclass, regression.
-Metrics: accuracy, average_precision, balanced_accuracy, f1, f1_macro, log_loss, mae, mape, mcc, mse,
-precision, r2, recall, rmse, rmsle, roc_auc.
+Metrics: accuracy, average_precision, balanced_accuracy, f1, f1_macro, f1_micro, log_loss, mae, mape, mcc, mse,
+precision, precision_macro, precision_micro, r2, recall, recall_macro, recall_micro, rmse, rmsle, roc_auc.
 
 Ctrl-C, SIGTERM and SIGHUP end the training with the best model so far; Ctrl-C again ends it without one.
 """)
 DEFAULT_TIME = "10m"
+ALSO = ("accuracy", "f1_macro", "roc_auc", "log_loss", "rmse", "mae", "r2")  # shown beside the run's own metric
 KEEP_BACK_S = 0.25  # of the limit, for writing the model and ending this process
 LONGEST_S = 10 * 365 * 86_400
 
@@ -205,6 +206,9 @@ def _print_result(result: Result, folder: Path, file: Path, *, why: str, elapsed
     served = result.leaderboard[0]
     told = "." if served.folds == served.n_folds else f", {spell_folds(served)}: the model is partial."
     print(f"{head['task']['problem']}: {score}, measured on rows that the models did not see{told}")
+    also = [name for name in ALSO if name in result.scores and name != result.metric]
+    if also:
+        print(f"Also: {', '.join(f'{name} {spell_score(result.scores[name])}' for name in also)}.")
     print(f"Ended after {spell_duration(elapsed_s)} ({why}); at most {spell_size(peak_memory)} of memory.")
     print(f"Model: {folder} ({spell_size(size)}, {members})")
     print(f"Trials: {_command('leaderboard', folder)}")

@@ -68,7 +68,8 @@ MAX_FRUITLESS_ATTEMPTS = 3  # attempts in a row that brought no new checkpoint
 class Job:
     """One piece of work for an executor.
 
-    subject_id  the run it trains, the dataset version it profiles, or the dataset that its rows came to
+    subject_id  the run it trains, or where that was discarded the run's dataset; the dataset version it profiles; the
+                dataset that its rows came to
     """
 
     id: UUID

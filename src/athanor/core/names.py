@@ -9,6 +9,9 @@ from collections.abc import Callable
 from athanor.errors import InvalidInput
 
 MAX_NAME = 200
+MAX_HANDLE = 128
+
+_VERBATIM = re.compile(r"(?!\.)[\w.-]([\w. -]*[\w.-])?")
 
 
 def check_name(name: str, *, field: str = "name") -> str:
@@ -23,6 +26,17 @@ def check_name(name: str, *, field: str = "name") -> str:
     return cleaned
 
 
+def check_handle(name: str, *, field: str) -> str:
+    """The name itself, where it may be a handle as it stands. Raises InvalidInput with the rule."""
+    if len(name) > MAX_HANDLE or not _VERBATIM.fullmatch(name):
+        raise InvalidInput(
+            f"`{field}` must have 1 to {MAX_HANDLE} characters: letters, digits, `_`, `-`, `.` and spaces between "
+            f"them, and no dot at the beginning; got {_shown(name)}.",
+            field=field,
+        )
+    return name
+
+
 def handle_for(name: str, *, is_taken: Callable[[str], bool]) -> str:
     """A handle made from `name`: lower case, digits and dashes, with a number behind it where it is taken."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
@@ -32,3 +46,7 @@ def handle_for(name: str, *, is_taken: Callable[[str], bool]) -> str:
         number += 1
         handle = f"{stem}-{number}"
     return handle
+
+
+def _shown(name: str) -> str:
+    return f"{len(name)} characters" if len(name) > MAX_HANDLE else repr(name)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 
@@ -34,6 +35,15 @@ class Budget:
 
     def spent(self) -> bool:
         return self.left_s() <= 0.0
+
+    @contextmanager
+    def kept_back(self, seconds: float) -> Iterator[None]:
+        """Inside the block the time ends earlier: what comes after it needs some, too."""
+        deadline, self.deadline = self.deadline, self.deadline - seconds
+        try:
+            yield
+        finally:
+            self.deadline = deadline
 
     def finish(self) -> None:
         """Finish now, with the best so far."""

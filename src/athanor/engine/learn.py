@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,8 +19,10 @@ from athanor.engine.plan import Plan
 from athanor.engine.pool import LocalPool, Pool
 from athanor.engine.predictor import Predictor
 from athanor.engine.race import Race
+from athanor.engine.scores import read_scores, write_scores
 from athanor.engine.task import Task
 from athanor.engine.training_set import TrainingSet, make_training_set
+from athanor.engine.validation import kept_back_s, make_validation_set, validate
 from athanor.errors import Unavailable
 
 
@@ -29,6 +31,8 @@ class Result:
     """What came of a run: a model in `folder`, and how good it is out-of-fold.
 
     reason  why the run ended
+    scores  metric → score, for every metric that is defined: on the validation rows where some were given and there was
+            time, else out-of-fold
     """
 
     leaderboard: tuple[LeaderboardRow, ...]
@@ -36,6 +40,7 @@ class Result:
     metric: str
     score: float
     reason: str
+    scores: Mapping[str, float]
     _keep: TemporaryDirectory[str] | None = field(default=None, repr=False)
 
     @cached_property
@@ -53,6 +58,7 @@ def learn(
     task: Task,
     plan: Plan,
     *,
+    validation: Dataset | None = None,
     budget: Budget | None = None,
     pool: Pool | None = None,
     checkpoints: CheckpointStore | None = None,
@@ -60,6 +66,7 @@ def learn(
 ) -> Result:
     """Find the best ensemble for `task` that `plan` allows.
 
+    validation   rows on which the model is scored at the end; nothing is learned from them. None: out-of-fold
     budget       the running clock; by default it starts now, with the plan's time limit
     pool         where folds are fitted; by default processes of this machine, one per core, ended afterwards
     checkpoints  where finished folds are kept: a run that was cut off goes on from there; by default nowhere
@@ -70,15 +77,22 @@ def learn(
     started = time.monotonic()
     clock = budget or Budget.of(plan.time_limit_s, started=started)
     given = make_training_set(dataset, task, plan)
+    held_out = None if validation is None else make_validation_set(validation, given)
     with _pool_or_own(pool, plan) as workers, _checkpoints_or_own(checkpoints) as (store, keep):
         store.claim(given.fingerprint())
         workers.open(given, store)
         _tell_the_start(given, plan, tell)
         race = Race(given, plan, clock=clock, pool=workers, checkpoints=store, tell=tell)
-        reason = race.run()
+        with clock.kept_back(0.0 if held_out is None else kept_back_s(clock)):
+            reason = race.run()
         folder = store.incumbent()
         if folder is None:
             raise Unavailable("The model that was saved is gone; did someone clean the folder of the run?")
+        if held_out is not None:
+            validated = validate(folder, held_out, clock=clock, seed=plan.seed, tell=tell)
+            if validated is not None:
+                write_scores(folder, validated)
+        scores = read_scores(folder)
         found = read_head(folder)["score"]
         score = float("nan") if found is None else float(found)
         elapsed_s = time.monotonic() - started
@@ -89,6 +103,7 @@ def learn(
             metric=given.metric.name,
             score=score,
             reason=reason,
+            scores={} if scores is None else scores.by_metric,
             _keep=keep,
         )
 

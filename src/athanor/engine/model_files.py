@@ -4,6 +4,7 @@ model.json                       what the model is, and the SHA-256 of every oth
 models/<trial>/fold-<k>/…        fold models, in their libraries' safe formats
 views/<view>/fold-<k>/…          what views learned
 leaderboard.json                 the run's leaderboard, for people
+scores.json                      the served model's scores by every metric
 """
 
 from __future__ import annotations
@@ -69,12 +70,12 @@ def _seal(head: Mapping[str, Any]) -> str:
 
 
 def copy_model(source: Path, target: Path) -> None:
-    """The model in `source`, with the leaderboard beside it, in `target` too, which must be new or empty."""
+    """The model in `source`, with leaderboard and scores beside it, in `target` too, which must be new or empty."""
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InvalidInput(f"{target} exists and is not empty. Give a new folder.")
     head = read_head(source)
     verify_files(source, head)
-    extra = [name for name in (HEAD, "leaderboard.json") if (source / name).exists()]
+    extra = [name for name in (HEAD, "leaderboard.json", "scores.json") if (source / name).exists()]
     for name in (*head["files"], *extra):
         place = target / name
         place.parent.mkdir(parents=True, exist_ok=True)

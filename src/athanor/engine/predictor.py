@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -13,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine import model_files
+from athanor.engine import memory, model_files
 from athanor.engine.checkpoint import CheckpointStore, FoldRecord, sha256_of
 from athanor.engine.conform import conform
 from athanor.engine.dataset import Dataset
 from athanor.engine.features import VIEWS, FittedView
+from athanor.engine.importance import Importance, Reliance, importance
 from athanor.engine.models import FAMILIES, FittedModel
 from athanor.engine.predictions import Predictions
 from athanor.engine.problems import PROBLEMS
@@ -26,7 +28,9 @@ from athanor.engine.schema import Schema, Storage
 from athanor.engine.task import Label, Task
 from athanor.errors import InvalidInput
 
-CHUNK_CELLS = 2**22  # of the table predicted at a time, which bounds the memory of the views' matrices
+# Rows are predicted in chunks, and chunks side by side. The cells under way bound the memory of the views' matrices.
+MOST_ROWS, LEAST_ROWS = 8192, 64  # of a chunk
+_CHUNK_CELLS, _CELLS_UNDER_WAY = 2**20, 2**22
 _LIBRARIES = ("athanor", "lightgbm", "numpy", "scikit-learn", "scipy")
 
 
@@ -97,6 +101,17 @@ class Predictor:
                 f"None of the columns that this model was trained on is there: {', '.join(self.schema.names[:20])}."
             )
 
+    def importance(self) -> tuple[Importance, ...]:
+        """What the model relies on, greatest share first. Asks no rows; see `engine/importance.py`."""
+        return importance(
+            self.schema,
+            (
+                Reliance(model=fold.model, view=self.views[fold.view], part=member.share / len(member.folds))
+                for member in self.members
+                for fold in member.folds
+            ),
+        )
+
     def save(self, folder: Path) -> None:
         """Write the model into `folder`, which must be new or empty."""
         model_files.copy_model(self.folder, folder)
@@ -135,8 +150,18 @@ class Predictor:
         )
 
     def _answers(self, features: Dataset) -> Predictions:
-        parts = [self._chunk(features.take(rows)) for rows in _chunks(features)]
-        return Predictions.join(parts)
+        width = _width(features)
+        n_rows = min(max(_CHUNK_CELLS // width, LEAST_ROWS), MOST_ROWS)
+        starts = range(0, max(features.n_rows, 1), n_rows)
+        n_threads = min(len(starts), memory.cores(), max(_CELLS_UNDER_WAY // (n_rows * width), 1))
+
+        def chunk(start: int) -> Predictions:
+            return self._chunk(features.take(np.arange(start, min(start + n_rows, features.n_rows))))
+
+        if n_threads == 1:
+            return Predictions.join([chunk(start) for start in starts])
+        with ThreadPoolExecutor(n_threads) as threads:
+            return Predictions.join(list(threads.map(chunk, starts)))
 
     def _chunk(self, features: Dataset) -> Predictions:
         problem, matrices = PROBLEMS[self.problem], _Matrices(self.views, features)
@@ -233,8 +258,7 @@ def _verified(folder: Path, place: Path, files: Iterable[str]) -> Path:
     return place
 
 
-def _chunks(features: Dataset) -> Iterator[NDArray[np.int64]]:
+def _width(features: Dataset) -> int:
+    """Cells of a row. Sparse vectors stay as small as they are."""
     dense = sum(column.dim or 0 for column in features.schema.columns if column.storage is Storage.DENSE)
-    size = max(CHUNK_CELLS // max(len(features.schema.columns) + dense, 1), 1)
-    for start in range(0, max(features.n_rows, 1), size):
-        yield np.arange(start, min(start + size, features.n_rows))
+    return max(len(features.schema.columns) + dense, 1)

@@ -26,6 +26,7 @@ from athanor.engine.model_files import read_head
 from athanor.engine.plan import Plan
 from athanor.engine.pool import LATE, OUT_OF_MEMORY, Outcome, Pool
 from athanor.engine.predictor import write_predictor
+from athanor.engine.scores import write_scores
 from athanor.engine.search import Entry, allowance_s, entries, survivors
 from athanor.engine.standings import Standings
 from athanor.engine.training_set import TrainingSet
@@ -306,6 +307,7 @@ class Race:
                 records=records,
             )
             write_leaderboard(folder, self._standings.leaderboard(chosen))
+            write_scores(folder, self._standings.all_scores(chosen, seed=self.plan.seed))
         self._saved = (chosen.shares, n_folds)
         elapsed_s = self.clock.clock() - self._started
         self.tell(

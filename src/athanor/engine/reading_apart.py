@@ -43,6 +43,7 @@ class Reading:
     filename: str
     options: ReaderOptions
     schema: Schema | None = None
+    is_profiled: bool = True  # whether a sample of it is looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,8 @@ def read_here(reading: Reading) -> Read:
         )
     except OSError as error:
         raise Unavailable(f"The file cannot be read now: {error.strerror or error} (disk full?).") from error
+    if not reading.is_profiled:
+        return Read(written=written, sample_profile={})
     frame = scan_segments([segment.path for segment in written.segments], written.schema)
     sample = profile(frame, written.schema, sample_rows=SAMPLE_ROWS, seed=SEED)
     return Read(written=written, sample_profile=sample.to_json())
@@ -82,6 +85,7 @@ def read_apart(reading: Reading, *, memory_limit: int) -> Read:
         "filename": reading.filename,
         "options": asdict(reading.options),
         "schema": None if reading.schema is None else reading.schema.to_json(),
+        "is_profiled": reading.is_profiled,
     }
     process = _started(json.dumps(order).encode(), reading.folder)
     try:
@@ -179,6 +183,7 @@ def _be_child() -> None:
         filename=order["filename"],
         options=ReaderOptions(**order["options"]),
         schema=None if order["schema"] is None else Schema.from_json(order["schema"]),
+        is_profiled=order["is_profiled"],
     )
     try:
         (folder / _WRITTEN).write_text(json.dumps(_to_json(read_here(reading))))

@@ -178,7 +178,7 @@ def scan_segments(paths: Sequence[Path], schema: Schema, *, without: Deleted | N
             columns.append(cells if there.get(column.name) == wanted else cells.cast(wanted).alias(column.name))
         scans.append(scan.select(columns))
     if not scans:
-        raise InvalidInput("A dataset needs at least one segment.")
+        return pl.LazyFrame(schema={column.name: frame_type(column) for column in schema.columns})
     return pl.concat(scans)
 
 
@@ -195,8 +195,6 @@ def read_segments(
     rows     read so many of them, drawn evenly by `seed`, in their order; None: all
     without  rows that were deleted
     """
-    if not paths:
-        raise InvalidInput("A dataset needs at least one segment.")
     segments = [_Stored.of(path, place, without) for place, path in enumerate(paths)]
     n_left = sum(segment.n_live for segment in segments)  # rows that are still to come
     n_wanted = n_left if rows is None else min(rows, n_left)

@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 
 from athanor.engine.checkpoint import CheckpointStore, FoldRecord
 from athanor.engine.ensemble import Clock, Weights, alone, best_single, blend, select_weights
+from athanor.engine.evaluation import all_scores
 from athanor.engine.events import LeaderboardRow
 from athanor.engine.leaderboard import rank
 from athanor.engine.predictions import Predictions, Truth
+from athanor.engine.scores import MeasuredOn, Scores
 from athanor.engine.search import Entry
 from athanor.engine.training_set import TrainingSet
 
 ENSEMBLE = "ensemble"
+# Rows that are scored by every metric: each save waits for it, and some metrics take all classes in turn.
+SCORED_ROWS, SCORED_CELLS, LEAST_SCORED_ROWS = 200_000, 2_000_000, 5_000
 
 
 @dataclass(slots=True)
@@ -71,6 +75,20 @@ class Standings:
         return replace(
             served, score=self.given.metric.score(self._truth(n_folds), self._blended(served.shares, n_folds))
         )
+
+    def all_scores(self, served: Weights, *, seed: int) -> Scores:
+        """Every metric of a blend, on the rows that its members have predicted; on some of them, where they are many.
+
+        Its shares were selected on some of these rows, too: `score` is the more careful number.
+        """
+        n_folds = self.n_common(served.shares)
+        truth, answers = self._truth(n_folds), self._blended(served.shares, n_folds)
+        most = min(max(SCORED_CELLS // max(len(truth.classes), 1), LEAST_SCORED_ROWS), SCORED_ROWS)
+        if len(truth.y) > most:
+            rows = np.sort(np.random.default_rng(seed).choice(len(truth.y), most, replace=False))
+            truth, answers = truth.take(rows), answers.take(rows)
+        scores = all_scores(self.given.problem.name, truth, answers)
+        return Scores(measured_on=MeasuredOn.OUT_OF_FOLD, n_rows=len(truth.y), by_metric=scores)
 
     def weigh(
         self, trials: Iterable[str], *, cap: int | None, ensemble: bool, seed: int, clock: Clock

@@ -84,7 +84,7 @@ def make_training_set(dataset: Dataset, task: Task, plan: Plan) -> TrainingSet:
     problem = PROBLEMS[task.problem or find_problem(target, target_schema)]
     truth = problem.truth(target, target_schema, positive=task.positive)
     if task.weight is not None:
-        truth = replace(truth, weight=_weights(typed, task.weight))
+        truth = replace(truth, weight=row_weights(typed, task.weight))
     metric = METRICS[task.metric or task.default_metrics.get(problem.name) or problem.default_metric]
     if problem.name not in metric.problems:
         fitting = ", ".join(name for name in METRICS.names() if problem.name in METRICS[name].problems)
@@ -145,7 +145,8 @@ def _feature_names(schema: Schema, task: Task) -> tuple[str, ...]:
     raise Impossible("No feature column is left beside the target.")
 
 
-def _weights(dataset: Dataset, name: str) -> NDArray[np.float64]:
+def row_weights(dataset: Dataset, name: str) -> NDArray[np.float64]:
+    """The column of row weights. Raises InvalidInput unless each is a number >= 0."""
     column = dataset[name]
     if not isinstance(column, Numbers):
         raise InvalidInput(f"The weight column {name!r} must hold numbers.", field="weight")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +18,7 @@ from athanor.engine.training_set import used_columns
 # pool process takes rows of it and makes a view of them.
 TABLE_SHARE, _PROCESSES = 0.25, 300 * 1024**2
 _LEAST_SHARE = 0.05
+_VALIDATION_SHARE = 0.05  # for the rows that a model is scored on at the end: they are there once
 _LEAST_ROWS = 1000
 _LOOKED_AT, _SEGMENTS_LOOKED_AT = 16_384, 4  # rows of a segment, segments
 _STRING_BYTES = 65  # of a Python string and its place in a vocabulary, beside its characters
@@ -36,17 +38,49 @@ def read_for(
     memory_limit  bytes that the whole run may use
     seed          of the rows that are drawn where there is no room for all
     """
-    wanted = schema.select(used_columns(schema, task))
-    n_rows, row_bytes = count_rows(paths, without=without), _row_bytes(paths, wanted)
     room = int(max(TABLE_SHARE * (memory_limit - _PROCESSES), _LEAST_SHARE * memory_limit))
-    n_read = max(int(room / row_bytes), _LEAST_ROWS)
-    if n_read >= n_rows:
-        return read_segments(paths, wanted, without=without), None
-    dataset = read_segments(paths, wanted, rows=n_read, seed=seed, without=without)
-    return dataset, (
-        f"Learning from {dataset.n_rows:,} of {n_rows:,} rows, drawn evenly: the table needs about "
-        f"{_spelled(n_rows * row_bytes)}, and the cap of {_spelled(memory_limit)} allows {_spelled(room)} for it."
-    )
+    given = _Given(paths, schema.select(used_columns(schema, task)), without)
+    return given.read(room, "Learning from", memory_limit=memory_limit, seed=seed)
+
+
+def read_validation_for(
+    task: Task,
+    learned: Schema,
+    paths: Sequence[Path],
+    schema: Schema,
+    *,
+    memory_limit: int,
+    seed: int,
+    without: Deleted | None = None,
+) -> tuple[Dataset, str | None]:
+    """The rows of other segments that a model for `task` is scored on, and in words why they are not all there.
+
+    learned  schema of the table that is learned from: what else this one has is not read
+    """
+    names = [name for name in used_columns(learned, task) if name in schema]
+    given = _Given(paths, schema.select(names), without)
+    return given.read(int(_VALIDATION_SHARE * memory_limit), "Validating on", memory_limit=memory_limit, seed=seed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """Segments, the columns that are wanted of them, and the rows that are deleted."""
+
+    paths: Sequence[Path]
+    wanted: Schema
+    without: Deleted | None
+
+    def read(self, room: int, doing: str, *, memory_limit: int, seed: int) -> tuple[Dataset, str | None]:
+        """The rows, or where they need more bytes than `room`, as many as fit, drawn evenly; and that in words."""
+        n_rows, row_bytes = count_rows(self.paths, without=self.without), _row_bytes(self.paths, self.wanted)
+        n_read = max(int(room / row_bytes), _LEAST_ROWS)
+        if n_read >= n_rows:
+            return read_segments(self.paths, self.wanted, without=self.without), None
+        dataset = read_segments(self.paths, self.wanted, rows=n_read, seed=seed, without=self.without)
+        return dataset, (
+            f"{doing} {dataset.n_rows:,} of {n_rows:,} rows, drawn evenly: the table needs about "
+            f"{_spelled(n_rows * row_bytes)}, and the cap of {_spelled(memory_limit)} allows {_spelled(room)} for it."
+        )
 
 
 def _row_bytes(paths: Sequence[Path], schema: Schema) -> float:

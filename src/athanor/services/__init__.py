@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from athanor.services.datasets import Datasets
 from athanor.services.deploy import Deploy
 from athanor.services.ingest import Ingest
+from athanor.services.jobs import Jobs
 from athanor.services.keys import Keys
 from athanor.services.predict import Predict
+from athanor.services.projects import Projects
 from athanor.services.register import Register
 from athanor.services.runs import Runs
 from athanor.services.train import Train
+from athanor.services.vector_models import VectorModels
+from athanor.services.vector_rows import VectorRows
+from athanor.services.vectors import Vectors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,10 +24,15 @@ class Services:
     """All of them, put together by `app.py`."""
 
     keys: Keys
+    projects: Projects
     ingest: Ingest
     datasets: Datasets
     train: Train
     runs: Runs
+    jobs: Jobs
     register: Register
     deploy: Deploy
     predict: Predict
+    vectors: Vectors
+    vector_models: VectorModels
+    vector_rows: VectorRows

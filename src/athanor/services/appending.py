@@ -91,6 +91,12 @@ def with_vectors_as(path: Path, schema: Schema) -> Dataset | None:
     return conform(table, schema.select([name for name in schema.names if name in table.schema]))
 
 
+def together(schema: Schema, given: Schema) -> Schema:
+    """The schema, and behind its columns those that `given` alone has."""
+    fresh = tuple(column for column in given.columns if column.name not in schema)
+    return Schema((*schema.columns, *fresh)) if fresh else schema
+
+
 def widened(schema: Schema, given: Schema) -> Schema:
     """The schema with room for what `given` holds: numbers that are not whole, more components of sparse vectors."""
     return Schema(
@@ -138,16 +144,19 @@ def judged(paths: Sequence[Path], deleted: Deleted | None, schema: Schema) -> Sc
     from athanor.engine.inference import infer
     from athanor.engine.segments import scan_segments
 
-    given = Schema(tuple(column for column in schema.columns if column.is_given or column.dim is not None))
-    spellings = {column.name: column.spelling for column in schema.columns if column.spelling}
-    found = infer(scan_segments(paths, schema, without=deleted), given, spellings=spellings)
-    return meaning(schema, found)
+    asked = Schema(tuple(column for column in schema.columns if not column.is_given and column.dim is None))
+    if not asked.columns:
+        return schema
+    spellings = {column.name: column.spelling for column in asked.columns if column.spelling}
+    return meaning(schema, infer(scan_segments(paths, asked, without=deleted), spellings=spellings))
 
 
 def meaning(schema: Schema, found: Schema) -> Schema:
-    """The schema, its columns meaning what they mean in `found`."""
-    return Schema(
-        tuple(
-            replace(column, type=found[column.name].type, reason=found[column.name].reason) for column in schema.columns
-        )
-    )
+    """The schema, its columns meaning what they mean in `found`; those that are not there, what they meant."""
+    return Schema(tuple(_meaning(column, found) for column in schema.columns))
+
+
+def _meaning(column: ColumnSchema, found: Schema) -> ColumnSchema:
+    if column.name not in found:
+        return column
+    return replace(column, type=found[column.name].type, reason=found[column.name].reason)

@@ -8,7 +8,7 @@ import io
 import logging
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -26,16 +26,19 @@ from athanor.engine.readers.containers import container_kind, packing
 from athanor.engine.readers.rejects import write_rejects
 from athanor.engine.reading_apart import Read, Reading, read_apart, read_here
 from athanor.engine.schema import Schema
-from athanor.errors import Conflict, NotFound, TooLarge, Unavailable
+from athanor.errors import Conflict, InvalidInput, NotFound, TooLarge, Unavailable
 from athanor.services import row_ids
 from athanor.services.appending import with_vectors_as
 
 if TYPE_CHECKING:
     from athanor.engine.dataset import Dataset
     from athanor.engine.readers import ReaderOptions, Reject
-    from athanor.engine.segments import SegmentFile
+    from athanor.engine.segments import SegmentFile, Written
 
 log = logging.getLogger(__name__)
+
+# What was read, and a folder to write in → what is kept of it. Raises InvalidInput.
+Reshape = Callable[["Written", Path], "Written"]
 
 SCRATCH_PREFIX = "segment-"  # of the folders that hold what is on its way to the blobs
 MB = 2**20
@@ -149,24 +152,23 @@ class Arrivals:
         actor: Actor,
         schema: Schema | None = None,
         id_column: str | None = None,
+        reshape: Reshape | None = None,
     ) -> Iterator[Arrival]:
         """The file's rows, their blobs kept; those go again when the block raises.
 
         Bytes that came before under the same options share blobs, provided that they are still read as the same rows: a
         newer reader may know better.
 
-        sha256  its fingerprint
-        schema  of the dataset that the rows are for: they are kept as it says
+        sha256   its fingerprint; "" where the same bytes make other rows each time
+        schema   of the dataset that the rows are for: they are kept as it says
+        reshape  brings what was read into the shape that is kept
         """
         with self.folder() as folder:
-            read = self._read(path, folder, filename, options, schema)
+            read = self._read(path, folder, filename, options, schema, reshape=reshape, is_profiled=reshape is None)
             written = read.written
-            if len(written.schema.columns) > self._max_columns:
-                raise TooLarge(
-                    f"The file has {len(written.schema.columns)} columns; {self._max_columns} are allowed. "
-                    "Send many numbers of one kind as one vector column of a Parquet file."
-                )
-            files = written.segments if schema is None else _fitting(written.segments, schema, folder)
+            if reshape is None and schema is not None:
+                written = replace(written, segments=_fitting(written.segments, schema, folder))
+            files = written.segments
             ids, hashes = self._ids(files, written.schema, id_column)
             with Keeping(self._records, self._blobs, actor.organization_id, sha256=sha256) as keeping:
                 yield Arrival(
@@ -202,17 +204,59 @@ class Arrivals:
                     hashes=row_ids.joined(hashes),
                 )
 
+    def table(self, path: Path, *, filename: str, options: ReaderOptions | None, schema: Schema | None) -> Dataset:
+        """The file's rows in memory; nothing of them is kept. Raises InvalidInput where a row cannot be read."""
+        from athanor.engine.segments import read_segments
+
+        with self.folder() as folder:
+            written = self._read(path, folder, filename, options, schema, is_profiled=False).written
+            if written.rejects:
+                first = written.rejects[0]
+                raise InvalidInput(f"Line {first.line} of the file cannot be read: {first.reason}.", code="ragged-rows")
+            self.check_room(written.n_rows, written.schema)
+            return read_segments([segment.path for segment in written.segments], written.schema)
+
+    def check_room(self, n_rows: int, schema: Schema) -> None:
+        """Raises TooLarge where so many rows are more than one who asks may have in memory."""
+        from athanor.engine.segments import row_bytes
+
+        if n_rows * sum(map(row_bytes, schema.columns)) > self._room():
+            raise TooLarge(f"{n_rows:,} rows of this width are too many at a time for the memory. Send them in parts.")
+
+    def _room(self) -> int:
+        """Bytes that one file or table may take."""
+        return self._memory_limit or max(memory.available() // 2, _LEAST_LIMIT)
+
     def _read(
-        self, path: Path, folder: Path, filename: str, options: ReaderOptions | None, schema: Schema | None
+        self,
+        path: Path,
+        folder: Path,
+        filename: str,
+        options: ReaderOptions | None,
+        schema: Schema | None,
+        *,
+        reshape: Reshape | None = None,
+        is_profiled: bool = True,
     ) -> Read:
         from athanor.engine.readers import ReaderOptions
 
         options = replace(options or ReaderOptions(), max_inflated_bytes=self._inflated_limit)
-        reading = Reading(path=path, folder=folder, filename=filename, options=options, schema=schema)
+        reading = Reading(
+            path=path, folder=folder, filename=filename, options=options, schema=schema, is_profiled=is_profiled
+        )
         with _READING:
-            if not is_large(path, filename):
-                return read_here(reading)
-            return read_apart(reading, memory_limit=self._memory_limit or max(memory.available() // 2, _LEAST_LIMIT))
+            if is_large(path, filename):
+                limit = self._memory_limit or max(memory.available() // 2, _LEAST_LIMIT)
+                read = read_apart(reading, memory_limit=limit)
+            else:
+                read = read_here(reading)
+            n_columns = len(read.written.schema.columns)
+            if n_columns > self._max_columns:
+                raise TooLarge(
+                    f"The file has {n_columns} columns; {self._max_columns} are allowed. "
+                    "Send many numbers of one kind as one vector column of a Parquet file."
+                )
+            return read if reshape is None else replace(read, written=reshape(read.written, folder))
 
     def _ids(
         self, files: Sequence[SegmentFile], schema: Schema, id_column: str | None
@@ -310,7 +354,7 @@ class Keeping:
         return None
 
 
-def _fitting(files: Sequence[SegmentFile], schema: Schema, folder: Path) -> Sequence[SegmentFile]:
+def _fitting(files: Sequence[SegmentFile], schema: Schema, folder: Path) -> tuple[SegmentFile, ...]:
     """The segments in their order, those written anew that keep vectors otherwise than `schema` says."""
     from athanor.engine.frames import to_frame
     from athanor.engine.segments import write_segment
@@ -320,7 +364,7 @@ def _fitting(files: Sequence[SegmentFile], schema: Schema, folder: Path) -> Sequ
         table = with_vectors_as(file.path, schema)
         anew = folder / f"vectors-{number:05}.parquet"
         fitting.append(file if table is None else write_segment(to_frame(table), anew))
-    return fitting
+    return tuple(fitting)
 
 
 def is_large(path: Path, filename: str) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +24,9 @@ log = logging.getLogger(__name__)
 
 MOST_SMALL = 32  # segments; one more and they are merged
 _SMALL_ROWS, _SMALL_BYTES = 100_000, 8 * 2**20
+# Datasets whose segments are merged now: of two who merge the same ones, one works for nothing.
+_MERGING: set[UUID] = set()
+_LOOKING = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +51,13 @@ def compact(
     Rows that tombstones among them take away are gone afterwards. What a frozen version is made of stays as it is. The
     merged blobs come first, then one transaction, then the old blobs go: whoever is killed in between loses nothing.
     """
+    with _alone(version.dataset_id) as is_alone:
+        return is_alone and _compact(records, blobs, arrivals, version, now=now)
+
+
+def _compact(
+    records: Records, blobs: BlobStore, arrivals: Arrivals, version: DatasetVersion, *, now: Callable[[], datetime]
+) -> bool:
     organization_id, dataset_id = version.organization_id, version.dataset_id
     with records.look(organization_id) as transaction:
         tail = _tail(transaction, dataset_id)
@@ -64,6 +76,19 @@ def compact(
         blobs.delete(key)
     log.info("segments merged", extra={"dataset_id": str(dataset_id), "n_segments": len(tail.segments)})
     return True
+
+
+@contextmanager
+def _alone(dataset_id: UUID) -> Iterator[bool]:
+    """Whether nobody else in this process merges segments of the dataset while the block runs."""
+    with _LOOKING:
+        is_alone = dataset_id not in _MERGING
+        _MERGING.add(dataset_id)
+    try:
+        yield is_alone
+    finally:
+        if is_alone:
+            _MERGING.discard(dataset_id)
 
 
 def _tail(transaction: Transaction, dataset_id: UUID) -> _Tail:

@@ -16,21 +16,12 @@ from athanor.core.dataset import DatasetVersion, Segment, SegmentKind
 from athanor.core.ids import new_id
 from athanor.core.names import check_name
 from athanor.core.ports import BlobStore, Records
-from athanor.engine.schema import Schema
-from athanor.errors import AthanorError, Conflict, InvalidInput, NotFound
-from athanor.services import compaction, row_ids, row_pages
-from athanor.services.appending import (
-    came_already,
-    check_columns,
-    check_rows,
-    is_time_to_judge,
-    judged,
-    meaning,
-    needed,
-    widened,
-)
-from athanor.services.arrivals import Arrival, Arrivals, Keeping, fingerprint
-from athanor.services.contents import content, content_of
+from athanor.errors import Conflict, InvalidInput
+from athanor.services import row_ids, row_pages
+from athanor.services.appending import came_already, check_columns, check_rows
+from athanor.services.arrivals import Arrivals, Keeping, fingerprint
+from athanor.services.contents import content_of
+from athanor.services.growing import MERGED, Growing
 from athanor.services.references import remove_dataset
 from athanor.services.row_pages import MEDIA_TYPES, Download, RowsPage
 from athanor.services.versions import (
@@ -52,10 +43,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_ROWS = 1_000  # of a page
-# What comes of reading segments that were merged with others since they were looked up. In a transaction that has the
-# dataset's lock nothing is merged.
-_MERGED = (NotFound, InvalidInput, OSError)
-_MOST_WARNINGS = 100  # of a version that grows by appending
 
 
 class Datasets:
@@ -66,6 +53,7 @@ class Datasets:
         self._blobs = blobs
         self._now = now
         self._arrivals = arrivals
+        self._growing = Growing(records, blobs, now, arrivals)
 
     def append(
         self, actor: Actor, dataset_id: UUID, path: Path, *, filename: str, options: ReaderOptions | None = None
@@ -77,7 +65,7 @@ class Datasets:
         Raises InvalidInput naming row and column, Conflict (`row-id-taken`) for an id that is there already.
         """
         actor.need(Scope.DATA_WRITE)
-        view, segments = self._present(actor, dataset_id)
+        view, segments = self._growing.present(actor, dataset_id)
         sha256 = fingerprint(path, options)
         if came_already(segments, sha256):
             return view
@@ -92,7 +80,7 @@ class Datasets:
             id_column=view.dataset.id_column,
         ) as arrival:
             check_columns(arrival.schema, schema)
-            return self._append(actor, view, segments, arrival)
+            return self._growing.grow(actor, view, segments, arrival)
 
     def append_rows(self, actor: Actor, dataset_id: UUID, rows: Sequence[Mapping[str, Any]]) -> DatasetView:
         """The dataset with these rows (column name → value) behind its own, as `append` does."""
@@ -101,7 +89,7 @@ class Datasets:
         actor.need(Scope.DATA_WRITE)
         if not rows:
             raise InvalidInput("No rows came. Send at least one object with a value for each column.", field="rows")
-        view, segments = self._present(actor, dataset_id)
+        view, segments = self._growing.present(actor, dataset_id)
         schema = view.version.schema
         check_rows(rows, schema, view.dataset.id_column)
         return self._append_table(actor, view, segments, rows_to_dataset(rows, schema))
@@ -113,7 +101,7 @@ class Datasets:
         actor.need(Scope.DATA_WRITE)
         if not table.n_rows:
             raise InvalidInput("No rows came.", field="rows")
-        view, segments = self._present(actor, dataset_id)
+        view, segments = self._growing.present(actor, dataset_id)
         check_columns(table.schema, view.version.schema)
         return self._append_table(actor, view, segments, conform(table, view.version.schema))
 
@@ -124,7 +112,7 @@ class Datasets:
         from athanor.engine.segments import write_segment
 
         actor.need(Scope.DATA_WRITE)
-        view, segments = self._present(actor, dataset_id)
+        view, segments = self._growing.present(actor, dataset_id)
         id_column = view.dataset.id_column
         if id_column is None:
             raise InvalidInput(
@@ -133,10 +121,10 @@ class Datasets:
             )
         wanted = sorted({str(id_) for id_ in ids})
         try:
-            live = sorted(self._live(wanted, segments, id_column))
-        except _MERGED:
-            view, segments = self._present(actor, dataset_id)
-            live = sorted(self._live(wanted, segments, id_column))
+            live = sorted(self._growing.live(wanted, segments, id_column))
+        except MERGED:
+            view, segments = self._growing.present(actor, dataset_id)
+            live = sorted(self._growing.live(wanted, segments, id_column))
         if not live:
             return 0
         now = self._now()
@@ -160,13 +148,13 @@ class Datasets:
                 transaction.datasets.get(dataset_id, lock=True)
                 newest = newest_version(transaction, dataset_id)
                 present = segments_of(transaction, newest)
-                if present != segments and set(live) != self._live(live, present, id_column):
+                if present != segments and set(live) != self._growing.live(live, present, id_column):
                     raise Conflict("Some of the rows were deleted by somebody else meanwhile. Ask again.")
                 transaction.segments.add(replace(tombstones, position=newest.end))
                 n_rows = newest.n_rows - len(live)
                 version = move_on(transaction, newest, now=now, n_segments=newest.n_segments + 1, n_rows=n_rows)
                 transaction.audit.add(audited(actor, "dataset.delete_rows", dataset_id, now=now, n_rows=str(len(live))))
-        self._compact(version)
+        self._growing.compact(version)
         return len(live)
 
     def new_version(
@@ -177,7 +165,7 @@ class Datasets:
         The bytes that the newest version was made of give that version.
         """
         actor.need(Scope.DATA_WRITE)
-        view, segments = self._present(actor, dataset_id)
+        view, segments = self._growing.present(actor, dataset_id)
         sha256 = fingerprint(path, options)
         if is_made_of(segments, sha256):
             return view
@@ -251,7 +239,7 @@ class Datasets:
             try:
                 taken = row_pages.page(held, self._blobs, schema, offset=offset, limit=limit)
                 break
-            except _MERGED:
+            except MERGED:
                 if is_last:
                     raise
         return RowsPage(version=found, columns=schema.names, rows=taken, offset=offset, total=found.n_rows)
@@ -313,84 +301,12 @@ class Datasets:
             gone = remove_dataset(transaction, dataset_id)
             transaction.audit.add(audited(actor, "dataset.delete", dataset_id, now=self._now(), name=dataset.name))
         # Records first: what a crash leaves behind here is refused by nothing and found by the sweeper.
-        for key in gone:
+        for key in gone.blobs:
             self._blobs.delete(key)
         log.info("dataset deleted", extra={"dataset_id": str(dataset_id)})
-
-    def _live(self, ids: Sequence[str], segments: Sequence[Segment], id_column: str) -> set[str]:
-        return row_ids.live_ids(ids, row_ids.hashes_of(ids), segments, self._blobs, id_column)
-
-    def _present(self, actor: Actor, dataset_id: UUID) -> tuple[DatasetView, Sequence[Segment]]:
-        with self._records.look(actor.organization_id) as transaction:
-            view = newest_view(transaction, transaction.datasets.get(dataset_id))
-            return view, segments_of(transaction, view.version)
 
     def _append_table(
         self, actor: Actor, view: DatasetView, segments: Sequence[Segment], table: Dataset
     ) -> DatasetView:
         with self._arrivals.of_table(table, actor=actor, id_column=view.dataset.id_column) as arrival:
-            return self._append(actor, view, segments, arrival)
-
-    def _append(self, actor: Actor, view: DatasetView, segments: Sequence[Segment], arrival: Arrival) -> DatasetView:
-        """Record what came behind the rows that are there. Ids are checked before, and again for what came since."""
-        column = view.dataset.id_column
-        checked = self._checked(arrival, segments, column)
-        schema = self._judged(view, segments, arrival)
-        now = self._now()
-        with self._records.change(actor.organization_id) as transaction:
-            dataset = transaction.datasets.get(view.dataset.id, lock=True)
-            newest = newest_version(transaction, dataset.id)
-            present = segments_of(transaction, newest)
-            if arrival.source_sha256 and came_already(present, arrival.source_sha256):
-                return DatasetView(dataset=dataset, version=newest)
-            if newest.first_segment != view.version.first_segment:
-                raise Conflict("The dataset got another content while the rows came. Look at it, and append again.")
-            if column is not None:
-                fresh = [segment for segment in present if segment.id not in checked]
-                row_ids.check_free(arrival.ids, arrival.hashes, fresh, self._blobs, column)
-            arrival.record(transaction, dataset.id, position=newest.end, actor=actor, now=now)
-            version = move_on(
-                transaction,
-                newest,
-                now=now,
-                n_segments=newest.n_segments + len(arrival.kept),
-                n_rows=newest.n_rows + arrival.n_rows,
-                schema=meaning(widened(newest.schema, schema), schema),
-                n_rejected=newest.n_rejected + arrival.n_rejected,
-                warnings=tuple(dict.fromkeys((*newest.warnings, *arrival.warnings)))[-_MOST_WARNINGS:],
-            )
-            dataset = replace(dataset, size_bytes=dataset.size_bytes + arrival.size_bytes)
-            transaction.datasets.put(dataset)
-            transaction.audit.add(audited(actor, "dataset.append", dataset.id, now=now, n_rows=str(arrival.n_rows)))
-        self._compact(version)
-        return DatasetView(dataset=dataset, version=version, sample_profile=arrival.sample_profile)
-
-    def _checked(self, arrival: Arrival, segments: Sequence[Segment], id_column: str | None) -> set[UUID]:
-        """The segments that have none of the ids that came. Raises Conflict."""
-        if id_column is not None:
-            try:
-                row_ids.check_free(arrival.ids, arrival.hashes, segments, self._blobs, id_column)
-            except _MERGED:
-                return set()
-        return {segment.id for segment in segments}
-
-    def _judged(self, view: DatasetView, segments: Sequence[Segment], arrival: Arrival) -> Schema:
-        """The schema as it is with what came."""
-        came = arrival.paths(self._blobs)
-        schema = needed(came, view.version.schema)
-        if is_time_to_judge(view.version.n_rows, arrival.n_rows):
-            try:
-                paths, deleted = content(segments, view.dataset.id_column).files(self._blobs)
-                schema = judged([*paths, *came], deleted, schema)
-            except _MERGED as error:  # the next rows that come bring another try
-                log.warning("columns not judged", extra={"dataset_id": str(view.dataset.id), "error": str(error)})
-        return schema
-
-    def _compact(self, version: DatasetVersion) -> None:
-        """Merge small segments, where there may be many. What was acknowledged stays so, whatever becomes of this."""
-        if version.n_segments <= compaction.MOST_SMALL:
-            return
-        try:
-            compaction.compact(self._records, self._blobs, self._arrivals, version, now=self._now)
-        except AthanorError as error:
-            log.warning("segments not merged", extra={"dataset_id": str(version.dataset_id), "error": str(error)})
+            return self._growing.grow(actor, view, segments, arrival)

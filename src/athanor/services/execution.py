@@ -142,8 +142,15 @@ class Execution:
 
     def table_of(self, run: Run) -> tuple[Content, Schema]:
         """The run's dataset version: what to read of it, and its schema."""
+        return self._table(run.version_id)
+
+    def validation_of(self, run: Run) -> tuple[Content, Schema] | None:
+        """The dataset version that the run's model is scored on, like `table_of`; None where it is out-of-fold."""
+        return None if run.validation_version_id is None else self._table(run.validation_version_id)
+
+    def _table(self, version_id: UUID) -> tuple[Content, Schema]:
         with self._records.look(EVERYONE) as transaction:
-            version = transaction.versions.get(run.version_id)
+            version = transaction.versions.get(version_id)
             return content_of(transaction, version), version.schema
 
     def _stop(self, transaction: Transaction, held: Job) -> None:

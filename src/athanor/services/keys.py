@@ -13,7 +13,7 @@ from athanor.core.audit import audited
 from athanor.core.ids import new_id
 from athanor.core.names import check_name
 from athanor.core.ports import EVERYONE, Records, Transaction
-from athanor.errors import InvalidInput, NotFound, Unauthenticated
+from athanor.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
 from athanor.services.projects import make_default_project
 
 LONGEST_DAYS = 3650
@@ -49,7 +49,9 @@ class Keys:
             admin = self._establish(transaction, admin_name)
             if transaction.keys.find(limit=1).items:
                 return None
-            _, text = self._add(transaction, admin, admin_name, ALL_SCOPES, expires_in_days=None)
+            _, text = self._add(
+                transaction, admin, admin_name, ALL_SCOPES, expires_in_days=None, owner_id=admin.user_id
+            )
             return text
 
     def admin(self) -> Actor:
@@ -62,15 +64,41 @@ class Keys:
             return self._establish(transaction, "admin")
 
     def create(
-        self, actor: Actor, name: str, scopes: Iterable[Scope], expires_in_days: float | None = None
+        self,
+        actor: Actor,
+        name: str,
+        scopes: Iterable[Scope],
+        expires_in_days: float | None = None,
+        *,
+        user: str | None = None,
     ) -> tuple[ApiKey, str]:
-        """A key of the actor's user, and its text, which is shown once. Nobody gives a scope that they lack."""
+        """A key, and its text, which is shown once. Nobody gives a scope that they lack.
+
+        user  name of the user of the organization whose key it is, made where there is none; None: the actor. Only who
+              may use the data folder itself makes keys for others.
+        """
         actor.need(Scope.KEYS_WRITE)
         granted = frozenset(scopes)
         for scope in sorted(granted):
             actor.need(scope)
+        if user is not None and actor.key_id is not None:
+            raise Forbidden(
+                "A key makes keys of its own user alone. `athanor keys create NAME --user USER` makes others."
+            )
         with self._records.change(actor.organization_id) as transaction:
-            return self._add(transaction, actor, name, granted, expires_in_days=expires_in_days)
+            owner = actor.user_id if user is None else self._user_named(transaction, actor, user).id
+            return self._add(transaction, actor, name, granted, expires_in_days=expires_in_days, owner_id=owner)
+
+    def user_of(self, actor: Actor) -> User:
+        """Who the actor is."""
+        with self._records.look(actor.organization_id) as transaction:
+            return transaction.users.get(actor.user_id)
+
+    def users(self, actor: Actor) -> tuple[User, ...]:
+        """The organization's users, oldest first."""
+        actor.need(Scope.KEYS_READ)
+        with self._records.look(actor.organization_id) as transaction:
+            return tuple(transaction.users.find().items)
 
     def list(self, actor: Actor, status: KeyStatus | None = None) -> tuple[ApiKey, ...]:
         """The organization's keys, newest first."""
@@ -133,6 +161,19 @@ class Keys:
         transaction.audit.add(audited(actor, "organization.create", organization.id, now=now))
         return actor
 
+    def _user_named(self, transaction: Transaction, actor: Actor, name: str) -> User:
+        """The oldest user of the name, or a new one."""
+        transaction.organizations.get(actor.organization_id, lock=True)  # two who ask at once make one user
+        wanted = check_name(name, field="user")
+        found = transaction.users.find({"name": wanted}, limit=1).items
+        if found:
+            return found[0]
+        now = self._now()
+        user = User(id=new_id(), organization_id=actor.organization_id, name=wanted, created_at=now)
+        transaction.users.add(user)
+        transaction.audit.add(audited(actor, "user.create", user.id, now=now, name=wanted))
+        return user
+
     def _add(
         self,
         transaction: Transaction,
@@ -141,6 +182,7 @@ class Keys:
         scopes: frozenset[Scope],
         *,
         expires_in_days: float | None,
+        owner_id: UUID,
     ) -> tuple[ApiKey, str]:
         now = self._now()
         if expires_in_days is not None and not 0 < expires_in_days <= LONGEST_DAYS:
@@ -151,7 +193,7 @@ class Keys:
             )
         key, text = make_key(
             organization_id=actor.organization_id,
-            user_id=actor.user_id,
+            user_id=owner_id,
             name=check_name(name),
             scopes=scopes,
             now=now,

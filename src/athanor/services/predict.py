@@ -1,4 +1,4 @@
-"""Predict: rows in, predictions out, by the version that a registered model serves."""
+"""Predict: rows in, predictions out, by the version that a registered model serves or by the best model of a run."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from uuid import UUID
 
 from athanor.core.actor import Actor, Scope
 from athanor.core.deployment import DeploymentState
+from athanor.core.job import JobState
 from athanor.core.model import ModelVersion, RegisteredModel
 from athanor.core.ports import BlobStore, Records
 from athanor.engine.predictions import Predictions
-from athanor.errors import Conflict, InvalidInput
+from athanor.errors import Conflict, InvalidInput, NotSupported
 
 if TYPE_CHECKING:
+    from athanor.engine.dataset import Dataset
+    from athanor.engine.evaluation import Evaluation
+    from athanor.engine.importance import Importance
     from athanor.engine.predictor import Predictor
 
 
@@ -99,3 +103,39 @@ class Predict:
             version = transaction.model_versions.get(deployments[0].version_id)
         predictions = self.models.get(version.artifact).predict_rows(rows)
         return Answer(predictions=predictions, registered=registered, version=version)
+
+    def by_run(self, actor: Actor, run_id: UUID, table: Dataset) -> Evaluation:
+        """One prediction a row by the run's best model, deployed or not, and how good those are that have a label.
+
+        Raises Conflict where the run did not succeed, InvalidInput naming row and column.
+        """
+        from athanor.engine.evaluation import evaluate
+
+        return evaluate(self.best_of(actor, run_id), table)
+
+    def best_of(self, actor: Actor, run_id: UUID) -> Predictor:
+        """The best model of a run, kept loaded. Raises Conflict where the run did not succeed."""
+        actor.need(Scope.PREDICT)
+        return self._best_of(actor, run_id)
+
+    def importance(self, actor: Actor, run_id: UUID) -> tuple[Importance, ...]:
+        """What the columns, or components of a vector, do for the run's best model, most first.
+
+        Raises Conflict where the run did not succeed.
+        """
+        if Scope.RUNS_READ not in actor.scopes:
+            actor.need(Scope.MODELS_READ)
+        return self._best_of(actor, run_id).importance()
+
+    def _best_of(self, actor: Actor, run_id: UUID) -> Predictor:
+        with self._records.look(actor.organization_id) as transaction:
+            run = transaction.runs.get(run_id)
+            state = transaction.jobs.get(run.job_id).state
+            if state is not JobState.SUCCEEDED:
+                raise Conflict(
+                    f"The model {run.name!r} is not trained: its job is {state.value}.", code="job-not-completed"
+                )
+            model = transaction.models.find({"run_id": run.id}, sort="rank", limit=1).items[0]
+        if model.artifact is None:
+            raise NotSupported(f"The files of model {model.name!r} were not kept; train again to predict with it.")
+        return self.models.get(model.artifact)

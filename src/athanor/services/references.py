@@ -1,15 +1,25 @@
-"""Which blobs records refer to, what goes with a dataset, and the sweep of blobs that no record refers to."""
+"""What goes with a run, a dataset or a project, and the sweep of what no record refers to any more."""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
 from uuid import UUID
 
 from athanor.core.dataset import Segment
+from athanor.core.job import Job
 from athanor.core.ports import EVERYONE, BlobStore, Records, Transaction
+from athanor.core.project import Project
+from athanor.core.run import Run
+from athanor.errors import Unavailable
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +27,7 @@ log = logging.getLogger(__name__)
 FORGOTTEN_AFTER = timedelta(days=1)
 _AT_ONCE = 500  # keys in a query
 _SWEPT = ("segments", "ids", "rejects", "profiles")  # the last id in a key is of the time that the blob was made
+_FOLDERS = ("models", "registered")  # a folder of blobs each, named by the id of what it is
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -26,25 +37,85 @@ def unreferred(transaction: Transaction, removed: Iterable[Segment]) -> list[str
     return sorted(keys - _referred(transaction, sorted(keys)))
 
 
-def remove_dataset(transaction: Transaction, dataset_id: UUID) -> list[str]:
-    """Remove the dataset's record with all that stand under it; the blobs that nothing refers to any more."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """What is left on disk of removed records: to be cleared once their removal is kept."""
+
+    blobs: tuple[str, ...] = ()
+    runs: tuple[UUID, ...] = ()
+
+    def __add__(self, other: Gone) -> Gone:
+        return Gone(blobs=self.blobs + other.blobs, runs=self.runs + other.runs)
+
+
+def remove_run(transaction: Transaction, run: Run, *, keeps_jobs: bool = False) -> Gone:
+    """Remove the run's record with its models and jobs. One that trains has lost its lease and ends.
+
+    keeps_jobs  jobs that somebody has a name for stay, without their events, until their dataset goes
+    """
+    jobs = transaction.jobs.find({"subject_id": run.id}).items
+    named = _named(transaction, [job.id for job in jobs]) if keeps_jobs else set()
+    for job in jobs:
+        if job.id in named:
+            transaction.events.remove(job.id)
+            transaction.jobs.put(replace(job, subject_id=run.dataset_id))
+    _remove_jobs(transaction, [job for job in jobs if job.id not in named])
+    models = transaction.models.find({"run_id": run.id}).items
+    for model in models:
+        transaction.models.remove(model.id)
+    transaction.runs.remove(run.id)
+    return Gone(blobs=tuple(model.artifact for model in models if model.artifact is not None), runs=(run.id,))
+
+
+def remove_dataset(transaction: Transaction, dataset_id: UUID, *, with_runs: bool = False) -> Gone:
+    """Remove the dataset's record with all that stand under it, their jobs and the names of these.
+
+    with_runs  the runs that were made from it go too
+    """
+    gone = Gone()
+    if with_runs:
+        for run in transaction.runs.find({"dataset_id": dataset_id}).items:
+            gone += remove_run(transaction, run)
     versions = transaction.versions.find({"dataset_id": dataset_id}).items
     segments = transaction.segments.find({"dataset_id": dataset_id}).items
+    for some in _portions([dataset_id, *(version.id for version in versions)]):
+        _remove_jobs(transaction, transaction.jobs.find({"subject_id": some}).items)
     for version in versions:
-        for job in transaction.jobs.find({"subject_id": version.id}).items:
-            transaction.events.remove(job.id)
-            transaction.jobs.remove(job.id)  # one that runs has lost its lease and ends
         transaction.versions.remove(version.id)
     for segment in segments:
         transaction.segments.remove(segment.id)
     transaction.datasets.remove(dataset_id)
     profiles = [version.profile_blob for version in versions if version.profile_blob is not None]
-    return [*unreferred(transaction, segments), *profiles]
+    return gone + Gone(blobs=(*unreferred(transaction, segments), *profiles))
+
+
+def remove_project(transaction: Transaction, project: Project) -> Gone:
+    """Remove the project's record with all that stands in it."""
+    gone = Gone()
+    for dataset in transaction.datasets.find({"project_id": project.id}).items:
+        gone += remove_dataset(transaction, dataset.id, with_runs=True)
+    for run in transaction.runs.find({"project_id": project.id}).items:  # their dataset went before
+        gone += remove_run(transaction, run)
+    _remove_jobs(transaction, transaction.jobs.find({"project_id": project.id}).items)
+    transaction.projects.remove(project.id)
+    return gone
+
+
+def clear(gone: Gone, blobs: BlobStore, runs_folder: Path) -> None:
+    """Remove from disk what belonged to removed records. What stays behind is found by the sweep."""
+    for key in gone.blobs:
+        try:
+            blobs.delete(key)
+        except Unavailable as error:  # the records are gone: to whoever asked, it is done
+            log.warning("blob not removed", extra={"key": key, "error": str(error)})
+    for run_id in gone.runs:
+        shutil.rmtree(runs_folder / str(run_id), ignore_errors=True)
 
 
 def sweep(records: Records, blobs: BlobStore, *, now: datetime) -> int:
-    """Remove the blobs of datasets that no record refers to, more than a day after they were made; how many."""
-    old = [key for prefix in _SWEPT for key in blobs.keys(prefix) if now - _made_at(key) > FORGOTTEN_AFTER]
+    """Remove the blobs that no record refers to, more than a day after they were made; how many."""
+    stored = {key: _whole(key) for prefix in (*_SWEPT, *_FOLDERS) for key in blobs.keys(prefix)}
+    old = sorted({key for key in stored.values() if now - _made_at(key) > FORGOTTEN_AFTER})
     with records.look(EVERYONE) as transaction:
         forgotten = sorted(set(old) - _referred(transaction, old))
     for key in forgotten:
@@ -54,15 +125,59 @@ def sweep(records: Records, blobs: BlobStore, *, now: datetime) -> int:
     return len(forgotten)
 
 
+def sweep_runs(records: Records, runs_folder: Path) -> int:
+    """Remove the folders of runs that no record refers to; how many. A run's record comes before its folder."""
+    there = {UUID(path.name): path for path in runs_folder.iterdir() if _ID.fullmatch(path.name)}
+    known: set[UUID] = set()
+    with records.look(EVERYONE) as transaction:
+        for some in _portions(sorted(there)):
+            known |= {run.id for run in transaction.runs.find({"id": some}).items}
+    forgotten = there.keys() - known
+    for run_id in forgotten:
+        shutil.rmtree(there[run_id], ignore_errors=True)
+    if forgotten:
+        log.info("forgotten runs removed", extra={"n_runs": len(forgotten)})
+    return len(forgotten)
+
+
+def _remove_jobs(transaction: Transaction, jobs: Sequence[Job]) -> None:
+    """Remove the jobs with their events and names. Whoever works on one has lost its lease and ends."""
+    for some in _portions([job.id for job in jobs]):
+        for alias in transaction.aliases.find({"object_id": some}).items:
+            transaction.aliases.remove(alias.id)
+    for job in jobs:
+        transaction.events.remove(job.id)
+        transaction.jobs.remove(job.id)
+
+
+def _named(transaction: Transaction, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the nouns that somebody has a name for."""
+    return {alias.object_id for some in _portions(ids) for alias in transaction.aliases.find({"object_id": some}).items}
+
+
 def _referred(transaction: Transaction, keys: Sequence[str]) -> set[str]:
-    """Those of `keys` that a segment or a version refers to."""
+    """Those of `keys` that a record refers to."""
     found: set[str | None] = set()
-    for start in range(0, len(keys), _AT_ONCE):
-        some = tuple(keys[start : start + _AT_ONCE])
+    for some in _portions(keys):
         for field in ("blob", "ids_blob", "rejects_blob"):
             found |= {getattr(segment, field) for segment in transaction.segments.find({field: some}).items}
         found |= {version.profile_blob for version in transaction.versions.find({"profile_blob": some}).items}
+    for some in _portions([key for key in keys if key.startswith("models/")]):
+        found |= {model.artifact for model in transaction.models.find({"artifact": some}).items}
+    for some in _portions([key for key in keys if key.startswith("registered/")]):
+        found |= {version.artifact for version in transaction.model_versions.find({"artifact": some}).items}
     return {key for key in found if key is not None}
+
+
+def _portions(several: Sequence[T]) -> Iterator[tuple[T, ...]]:
+    for start in range(0, len(several), _AT_ONCE):
+        yield tuple(several[start : start + _AT_ONCE])
+
+
+def _whole(key: str) -> str:
+    """The key that a record would have: of a model, its folder's."""
+    prefix, _, rest = key.partition("/")
+    return f"{prefix}/{rest.partition('/')[0]}" if prefix in _FOLDERS else key
 
 
 def _made_at(key: str) -> datetime:

@@ -108,6 +108,11 @@ def check_free(ids: Sequence[str], hashes: Hashes, segments: Sequence[Segment], 
         )
 
 
+def may_have(segment: Segment, hashes: Hashes, blobs: BlobStore) -> bool:
+    """Whether the segment has one of the hashes, which are sorted: where not, it has none of their ids."""
+    return bool(_found(hashes, hashes_in(segment, blobs)).any())
+
+
 def may_share(segment: Segment, other: Segment, blobs: BlobStore) -> bool:
     """Whether the two have a hash in common: where not, they have no id in common."""
     fewer, more = sorted((hashes_in(segment, blobs), hashes_in(other, blobs)), key=len)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -19,7 +19,8 @@ from athanor.core.model import Model
 from athanor.core.ports import BlobStore, Page, Records, Transaction
 from athanor.core.run import Run
 from athanor.engine.events import LeaderboardRow, Progressed
-from athanor.errors import Conflict, InvalidInput
+from athanor.errors import Conflict, InvalidInput, NotFound
+from athanor.services.references import clear, remove_run
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class RunView:
     job: Job
     models: tuple[Model, ...] = ()  # best first
     registered_id: UUID | None = None  # the registered model that it was deployed as
+    job_name: str | None = None  # of its job, in the answer to its start where a dialect named it, and nowhere else
 
     @property
     def state(self) -> JobState:
@@ -74,6 +76,21 @@ class Runs:
         with self._records.look(actor.organization_id) as transaction:
             return view_of(transaction, run_id)
 
+    def named(self, actor: Actor, dataset_id: UUID, handle: str) -> RunView:
+        """The dataset's run of this handle. Raises NotFound."""
+        actor.need(Scope.RUNS_READ)
+        with self._records.look(actor.organization_id) as transaction:
+            found = transaction.runs.find({"dataset_id": dataset_id, "handle": handle}, limit=1).items
+            if not found:
+                raise NotFound(f"The model {handle!r} does not exist in this dataset.")
+            return view_of(transaction, found[0].id)
+
+    def of_dataset(self, actor: Actor, dataset_id: UUID) -> tuple[RunView, ...]:
+        """The runs that were made from the dataset, oldest first."""
+        actor.need(Scope.RUNS_READ)
+        with self._records.look(actor.organization_id) as transaction:
+            return self._views(transaction, transaction.runs.find({"dataset_id": dataset_id}).items)
+
     def find(
         self,
         actor: Actor,
@@ -105,7 +122,10 @@ class Runs:
         """How many runs are in each state; every state is there."""
         actor.need(Scope.RUNS_READ)
         with self._records.look(actor.organization_id) as transaction:
-            return {state: transaction.jobs.find(_training({state}), limit=0).total for state in JobState}
+            discarded = _discarded(transaction)
+            return {
+                state: transaction.jobs.find(_training({state}), limit=0).total - discarded[state] for state in JobState
+            }
 
     def stop(self, actor: Actor, run_id: UUID) -> RunView:
         """End the run and discard it. One that waits is stopped at once; one that trains, within seconds.
@@ -141,27 +161,34 @@ class Runs:
     def delete(self, actor: Actor, run_id: UUID) -> None:
         """Remove the run, its jobs, models, events and checkpoints. Registered versions of its models stay."""
         actor.need(Scope.RUNS_WRITE)
+        with self._records.change(actor.organization_id) as transaction:
+            run = transaction.runs.get(run_id, lock=True)
+            for job in transaction.jobs.find({"subject_id": run.id}).items:
+                if transaction.jobs.get(job.id, lock=True).state is JobState.RUNNING:
+                    raise Conflict("The run is running. Stop it first, then delete it.", code="job-running")
+            gone = remove_run(transaction, run)
+            transaction.audit.add(audited(actor, "run.delete", run.id, now=self._now(), name=run.name))
+        clear(gone, self._blobs, self._runs_folder)
+        log.info("run deleted", extra={"run_id": str(run.id)})
+
+    def discard(self, actor: Actor, run_id: UUID) -> None:
+        """Remove the run whatever it does, with models, events and checkpoints; its handle is free at once.
+
+        What trains it has lost its lease and ends within seconds. The job stays, ended, for those who have its name.
+        """
+        actor.need(Scope.RUNS_WRITE)
         now = self._now()
         with self._records.change(actor.organization_id) as transaction:
             run = transaction.runs.get(run_id, lock=True)
-            jobs = transaction.jobs.find({"subject_id": run.id}).items
-            for job in jobs:
-                if transaction.jobs.get(job.id, lock=True).state is JobState.RUNNING:
-                    raise Conflict("The run is running. Stop it first, then delete it.", code="job-running")
-            models = transaction.models.find({"run_id": run.id}).items
-            for model in models:
-                transaction.models.remove(model.id)
-            transaction.runs.remove(run.id)
-            for job in jobs:
-                transaction.events.remove(job.id)
-                transaction.jobs.remove(job.id)
-            transaction.audit.add(audited(actor, "run.delete", run.id, now=now, name=run.name))
-        # Records first: what a crash leaves behind here is refused by nothing and found by the sweeper.
-        for model in models:
-            if model.artifact is not None:
-                self._blobs.delete(model.artifact)
-        shutil.rmtree(self._runs_folder / str(run.id), ignore_errors=True)
-        log.info("run deleted", extra={"run_id": str(run.id)})
+            for job in transaction.jobs.find({"subject_id": run.id}).items:
+                held = transaction.jobs.get(job.id, lock=True)
+                if not held.is_final:
+                    error = "The model was deleted before its training was finished."
+                    transaction.jobs.put(advance(held, JobState.STOPPED, now=now, error=error))
+            gone = remove_run(transaction, run, keeps_jobs=True)
+            transaction.audit.add(audited(actor, "run.discard", run.id, now=now, name=run.name))
+        clear(gone, self._blobs, self._runs_folder)
+        log.info("run discarded", extra={"run_id": str(run.id)})
 
     def lines(
         self,
@@ -286,6 +313,16 @@ def _joined(
         return [runs[job.id] for job in jobs if job.id in runs]
     found = transaction.runs.find(where, search=search, sort=sort, descending=descending).items
     return [run for run in found if run.job_id in ids]
+
+
+def _discarded(transaction: Transaction) -> Counter[JobState]:
+    """How many train jobs in each state have no run any more: they stand under its dataset."""
+    datasets = [dataset.id for dataset in transaction.datasets.find().items]
+    found: Counter[JobState] = Counter()
+    for start in range(0, len(datasets), _FEW):
+        where = _training(None) | {"subject_id": tuple(datasets[start : start + _FEW])}
+        found.update(job.state for job in transaction.jobs.find(where).items)
+    return found
 
 
 def _training(states: Iterable[JobState] | None) -> dict[str, object]:

@@ -10,19 +10,21 @@ from uuid import UUID
 
 from athanor.core.actor import Actor, Scope
 from athanor.core.audit import audited
-from athanor.core.dataset import Origin
+from athanor.core.dataset import DatasetVersion, Origin
 from athanor.core.ids import new_id
 from athanor.core.job import LANES, Job, JobKind
-from athanor.core.names import check_name, handle_for
-from athanor.core.ports import Records
+from athanor.core.names import check_handle, check_name, handle_for
+from athanor.core.ports import Records, Transaction
 from athanor.core.run import Run
 from athanor.engine.metrics import METRICS
 from athanor.engine.models import FAMILIES
 from athanor.engine.plan import Plan
 from athanor.engine.problems import PROBLEMS
-from athanor.engine.schema import Schema, Storage
+from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.task import Task
-from athanor.errors import Impossible, InvalidInput
+from athanor.engine.training_set import used_columns
+from athanor.errors import Conflict, Impossible, InvalidInput
+from athanor.services.aliases import Naming, give_name
 from athanor.services.runs import RunView
 from athanor.services.versions import newest_version
 
@@ -39,6 +41,16 @@ _PLURALS: Mapping[Storage, str] = {
     Storage.DATETIME: "points in time",
     Storage.DENSE: "vectors",
     Storage.SPARSE: "vectors",
+}
+
+# What the cells of a column are read as where its owner says that it means something else than they are.
+_READ_AS: Mapping[tuple[Storage, ColumnType], Storage] = {
+    (Storage.STRING, ColumnType.NUMERIC): Storage.FLOAT,
+    (Storage.STRING, ColumnType.DATETIME): Storage.DATETIME,
+    (Storage.FLOAT, ColumnType.DATETIME): Storage.DATETIME,
+    (Storage.INTEGER, ColumnType.DATETIME): Storage.DATETIME,
+    (Storage.BOOLEAN, ColumnType.DATETIME): Storage.DATETIME,
+    (Storage.DATETIME, ColumnType.CATEGORICAL): Storage.STRING,
 }
 
 
@@ -60,8 +72,16 @@ class Train:
         plan: Plan,
         labels: Mapping[str, str] | None = None,
         origin: Origin | None = None,
+        handle: str | None = None,
+        validation_id: UUID | None = None,
+        naming: Naming | None = None,
     ) -> RunView:
-        """A queued run of the dataset's newest version. What can be seen to be wrong is raised here, not by the job."""
+        """A queued run of the dataset's newest version. What can be seen to be wrong is raised here, not by the job.
+
+        handle         of the run, as it is; None: made from its name. Raises Conflict where the dataset has it
+        validation_id  the dataset whose newest version the models are scored on; None: out-of-fold
+        naming         what a dialect calls the job
+        """
         actor.need(Scope.RUNS_WRITE)
         shown_name = check_name(name)
         if description is not None and len(description) > LONGEST_DESCRIPTION:
@@ -69,12 +89,19 @@ class Train:
                 f"`description` has {len(description)} characters; {LONGEST_DESCRIPTION} are allowed.",
                 field="description",
             )
+        if handle is not None:
+            check_handle(handle, field="name")
         check_plan(plan)
         now = self._now()
         with self._records.change(actor.organization_id) as transaction:
-            dataset = transaction.datasets.get(dataset_id, lock=True)  # its newest version stands still from here on
+            for one in sorted({dataset_id, validation_id or dataset_id}):  # in one order for all who lock two
+                transaction.datasets.get(one, lock=True)  # its newest version stands still from here on
+            dataset = transaction.datasets.get(dataset_id)
             version = newest_version(transaction, dataset.id)
             resolved = resolve(task, version.schema)
+            validation = None if validation_id is None else newest_version(transaction, validation_id)
+            if validation is not None:
+                check_validation(resolved, version.schema, validation)
             if version.n_rows < 2:
                 raise Impossible(f"The dataset has {version.n_rows} rows; nothing can be learned from fewer than 2.")
             run_id = new_id()
@@ -93,15 +120,11 @@ class Train:
                 organization_id=actor.organization_id,
                 project_id=dataset.project_id,
                 name=shown_name,
-                handle=handle_for(
-                    shown_name,
-                    is_taken=lambda handle: bool(
-                        transaction.runs.find({"dataset_id": dataset.id, "handle": handle}, limit=1).items
-                    ),
-                ),
+                handle=_free_handle(transaction, dataset.id, shown_name) if handle is None else handle,
                 description=description,
                 dataset_id=dataset.id,
                 version_id=version.id,
+                validation_version_id=None if validation is None else validation.id,
                 task=resolved,
                 plan=plan,
                 job_id=job.id,
@@ -110,11 +133,17 @@ class Train:
                 labels=labels or {},
                 origin=origin,
             )
+            if _has_handle(transaction, dataset.id, run.handle):
+                raise Conflict(
+                    f"The model {run.handle!r} already exists here. Choose another name, or delete it first.",
+                    code="model-exists",
+                )
             transaction.runs.add(run)
             transaction.jobs.add(job)
+            job_name = None if naming is None else give_name(transaction, actor, naming, job.id, now=now)
             transaction.audit.add(audited(actor, "run.create", run.id, now=now, name=shown_name))
         log.info("run queued", extra={"run_id": str(run.id), "job_id": str(job.id)})
-        return RunView(run=run, job=job)
+        return RunView(run=run, job=job, job_name=job_name)
 
 
 def resolve(task: Task, schema: Schema) -> Task:
@@ -122,9 +151,11 @@ def resolve(task: Task, schema: Schema) -> Task:
 
     Raises InvalidInput, naming the field, for what is not there or does not go together.
     """
-    _check_columns(task, schema)
+    _check_names(task, schema)
+    meant = as_meant(schema, task.types)
+    _check_weight(task, meant)
     features = _features(task, schema)
-    _check_problem(task, schema)
+    _check_problem(task, meant)
     return replace(task, features=features, excluded=tuple(dict.fromkeys(task.excluded)))
 
 
@@ -140,7 +171,52 @@ def check_plan(plan: Plan) -> None:
         raise InvalidInput("All model families are excluded; leave at least one.", field="excluded_families")
 
 
-def _check_columns(task: Task, schema: Schema) -> None:
+def as_meant(schema: Schema, types: Mapping[str, ColumnType]) -> Schema:
+    """The columns as they are learned from: what owners say that they mean decides how some are stored."""
+    typed = schema.with_types(types)
+    return Schema(
+        tuple(
+            replace(column, storage=_READ_AS.get((column.storage, column.type), column.storage))
+            if column.name in types
+            else column
+            for column in typed.columns
+        )
+    )
+
+
+def check_validation(task: Task, schema: Schema, validation: DatasetVersion) -> None:
+    """Raises InvalidInput where models that learn the task cannot be scored on the version's rows."""
+    if not validation.n_rows:
+        raise InvalidInput("The validation dataset has no rows.", field="validation")
+    without_weight = (*task.excluded, *(() if task.weight is None else (task.weight,)))  # scored rows count the same
+    scored = replace(task, types={}, weight=None, excluded=without_weight)
+    for name in used_columns(schema.with_types(task.types), scored):
+        if name not in validation.schema:
+            raise InvalidInput(
+                f"The validation dataset has no column {name!r}, which is the target or a feature of the model.",
+                field="validation",
+            )
+        wanted, there = schema[name], validation.schema[name]
+        if (wanted.storage.is_vector or there.storage.is_vector) and _form(wanted) != _form(there):
+            raise InvalidInput(
+                f"Column {name!r} holds {_form(wanted)}, and {_form(there)} in the validation dataset.",
+                field="validation",
+            )
+
+
+def _form(column: ColumnSchema) -> str:
+    return f"{column.storage.value} vectors of {column.dim}" if column.storage.is_vector else _PLURALS[column.storage]
+
+
+def _has_handle(transaction: Transaction, dataset_id: UUID, handle: str) -> bool:
+    return bool(transaction.runs.find({"dataset_id": dataset_id, "handle": handle}, limit=1).items)
+
+
+def _free_handle(transaction: Transaction, dataset_id: UUID, name: str) -> str:
+    return handle_for(name, is_taken=lambda handle: _has_handle(transaction, dataset_id, handle))
+
+
+def _check_names(task: Task, schema: Schema) -> None:
     named: Mapping[str, Iterable[str]] = {
         "target": (task.target,),
         "features": task.features or (),
@@ -152,6 +228,9 @@ def _check_columns(task: Task, schema: Schema) -> None:
         for name in names:
             if name not in schema:
                 raise _no_column(name, schema, field)
+
+
+def _check_weight(task: Task, schema: Schema) -> None:
     if task.weight is not None:
         if task.weight == task.target:
             raise InvalidInput("The target cannot be the column of row weights as well.", field="weight")

@@ -14,6 +14,8 @@ from athanor.core.job import LANES, Job, JobKind, JobState
 from athanor.core.ports import Transaction
 from athanor.errors import NotFound
 
+_AT_ONCE = 500  # datasets in a query
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetView:
@@ -33,6 +35,16 @@ def newest_view(transaction: Transaction, dataset: StoredDataset) -> DatasetView
 
 def newest_version(transaction: Transaction, dataset_id: UUID) -> DatasetVersion:
     return transaction.versions.find({"dataset_id": dataset_id}, sort="number", descending=True, limit=1).items[0]
+
+
+def newest_views(transaction: Transaction, datasets: Sequence[StoredDataset]) -> list[DatasetView]:
+    """The datasets in their order, each with its newest version."""
+    newest: dict[UUID, DatasetVersion] = {}
+    for start in range(0, len(datasets), _AT_ONCE):
+        some = tuple(dataset.id for dataset in datasets[start : start + _AT_ONCE])
+        for version in transaction.versions.find({"dataset_id": some}, sort="number").items:
+            newest[version.dataset_id] = version
+    return [DatasetView(dataset=dataset, version=newest[dataset.id]) for dataset in datasets]
 
 
 def version_numbered(transaction: Transaction, dataset_id: UUID, number: int | None) -> DatasetVersion:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
 import sys
 import time
 from dataclasses import dataclass, field
 
-from athanor.core.job import Job
+from athanor.core.job import Job, JobKind
 from athanor.engine.learners import import_learners
 from athanor.engine.nursery import die_with_parent
-from athanor.errors import Unavailable
+from athanor.errors import NotFound, Unavailable
 from athanor.services.execution import LeaseLost
 from athanor.worker.supervise import count_checkpoints, supervise
 from athanor.worker.workplace import Workplace, is_locked, take_lock
@@ -98,7 +99,19 @@ class Worker:
             if ended:
                 job = self._jobs.pop(pid)
                 log.info("job left", extra={"job_id": str(job.id), "status": os.waitstatus_to_exitcode(status)})
+                self._forget(job)
         return len(self._jobs) < before
+
+    def _forget(self, job: Job) -> None:
+        """Remove the folder of a run that was deleted while it trained: its trainer wrote on for a moment."""
+        if job.kind is not JobKind.TRAIN:
+            return
+        try:
+            self.place.execution.run_of(job)
+        except NotFound:
+            shutil.rmtree(self.place.run_folder(job.subject_id), ignore_errors=True)
+        except Unavailable as error:  # the next start sweeps
+            log.warning("records not reached", extra={"error": str(error)})
 
     def _recover(self) -> None:
         """Put jobs back whose processes are all gone. The lock file knows: no lease has to run out for it."""

@@ -7,9 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from athanor.core.job import Job, JobKind
+from athanor.core.run import Run
 from athanor.engine import memory
 from athanor.engine.budget import Budget
 from athanor.engine.checkpoint import FolderCheckpoints
+from athanor.engine.dataset import Dataset
+from athanor.engine.events import Warned
+from athanor.engine.schema import Schema
 from athanor.services.profile import make_profile
 from athanor.worker.tell import Teller
 from athanor.worker.workplace import Workplace
@@ -42,7 +46,6 @@ def train(given: Assignment, place: Workplace) -> None:
     cores = min(run.plan.cores or place.cores_per_job, memory.cores())
     pool = LocalPool(cores, memory_limit=given.memory_limit)  # before anything below starts a thread
     try:
-        from athanor.engine.events import Warned
         from athanor.engine.training_table import read_for
 
         content, schema = place.execution.table_of(run)
@@ -50,15 +53,18 @@ def train(given: Assignment, place: Workplace) -> None:
         dataset, shortened = read_for(
             run.task, paths, schema, memory_limit=given.memory_limit, seed=run.plan.seed, without=deleted
         )
+        validation, validation_shortened = _validation(run, schema, given, place)
         teller = Teller(place.execution, given.job, place.now)
-        if shortened is not None:
-            teller(Warned(message=shortened))
+        for message in (shortened, validation_shortened):
+            if message is not None:
+                teller(Warned(message=message))
         checkpoints = FolderCheckpoints(place.run_folder(run.id))
         try:
             learn(
                 dataset,
                 run.task,
                 run.plan,
+                validation=validation,
                 budget=budget,
                 pool=pool,
                 checkpoints=checkpoints,
@@ -68,6 +74,20 @@ def train(given: Assignment, place: Workplace) -> None:
             teller.flush()  # what was told before a failure says how it came to it
     finally:
         pool.close()
+
+
+def _validation(run: Run, learned: Schema, given: Assignment, place: Workplace) -> tuple[Dataset | None, str | None]:
+    """The rows that the run's model is scored on (None: there are none), and in words why they are not all there."""
+    found = place.execution.validation_of(run)
+    if found is None:
+        return None, None
+    from athanor.engine.training_table import read_validation_for
+
+    content, schema = found
+    paths, deleted = content.files(place.blobs)
+    return read_validation_for(
+        run.task, learned, paths, schema, memory_limit=given.memory_limit, seed=run.plan.seed, without=deleted
+    )
 
 
 def profile(given: Assignment, place: Workplace) -> None:

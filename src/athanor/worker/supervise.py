@@ -25,6 +25,7 @@ from athanor.engine.checkpoint import FolderCheckpoints
 from athanor.engine.leaderboard import read_leaderboard
 from athanor.engine.model_files import read_head
 from athanor.engine.nursery import die_with_parent
+from athanor.engine.scores import read_scores
 from athanor.errors import AthanorError, Unavailable
 from athanor.services.execution import LeaseLost
 from athanor.worker.run import FINISH_SIGNAL, RUNNERS, Assignment
@@ -238,7 +239,7 @@ def count_checkpoints(place: Workplace, job: Job) -> int:
 
 def _models(job: Job, folder: Path, place: Workplace) -> list[Model]:
     """The run's models as its leaderboard ranks them. The first one is what is served."""
-    head = read_head(folder)
+    head, scores = read_head(folder), read_scores(folder)
     models: list[Model] = []
     for row in read_leaderboard(folder):
         if row.rank is None or row.score is None:
@@ -258,6 +259,7 @@ def _models(job: Job, folder: Path, place: Workplace) -> list[Model]:
                 predict_s=row.predict_s,
                 created_at=place.now(),
                 artifact=f"models/{model_id}" if row.rank == 1 else None,
+                scores=scores.by_metric if scores is not None and row.rank == 1 else {},
             )
         )
     return models

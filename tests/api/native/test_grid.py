@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from athanor.api.dialects import DIALECTS
+from athanor.api.dialects import DIALECTS, Surroundings
 from athanor.api.dialects.native.files import FILE_OPTIONS
 from athanor.api.limits import Limits
 from athanor.api.reading_fields import READING
@@ -291,7 +291,7 @@ GRID: dict[str, Entry] = {
     "GET /datasets/{dataset}/rejects": Entry(right=a_dataset, status=200, cases=VERSIONS),
 }
 
-SCHEMA = DIALECTS["native"].app(SimpleNamespace(), spool=None, now=None).openapi()
+SCHEMA = DIALECTS["native"].app(Surroundings(services=SimpleNamespace(), spool=None, now=None)).openapi()
 OPERATIONS = {
     f"{method.upper()} {path.removeprefix(BASE)}": operation
     for path, operations in SCHEMA["paths"].items()

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from athanor.api.dialects import DIALECTS
+from athanor.api.dialects import DIALECTS, Surroundings
 from athanor.api.limits import Limits
 from athanor.core.actor import ALL_SCOPES, Scope
 from athanor.core.job import JobState
@@ -524,7 +524,7 @@ GRID: dict[str, Entry] = {
     ),
 }
 
-SCHEMA = DIALECTS["workbench"].app(SimpleNamespace(), spool=None, now=None).openapi()
+SCHEMA = DIALECTS["workbench"].app(Surroundings(services=SimpleNamespace(), spool=None, now=None)).openapi()
 OPERATIONS = {
     f"{method.upper()} {path.removeprefix(BASE)}": operation
     for path, operations in SCHEMA["paths"].items()

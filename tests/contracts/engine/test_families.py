@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -93,6 +94,50 @@ def test_a_row_gets_the_same_bits_alone_and_among_others(family, problem, make_f
     margins = model.margins(fit.given.X_stop)
     for rows in shuffled_rows(len(margins)):
         same_bits(model.margins(fit.given.X_stop[rows]), margins[rows])
+
+
+@every_service
+def test_a_model_says_how_much_it_relies_on_each_feature(family, problem, make_fit, tmp_path, same_bits):
+    fit = make_fit(family, problem, with_sparse=FAMILIES[family].takes_sparse)
+    model = fit.model()
+    sizes = model.importance(fit.view.n_features)
+    assert sizes.shape == (fit.view.n_features,)
+    assert sizes.dtype == np.float64
+    assert (sizes >= 0.0).all()
+    assert np.isfinite(sizes).all()
+    by_column = dict.fromkeys(fit.table.schema.names, 0.0)
+    start = 0
+    for source in fit.view.sources:
+        by_column[source.column] += sizes[start : start + source.n_features].sum()
+        start += source.n_features
+    number = by_column.pop("number")  # what the target was made of, for the greater part
+    assert number > 0.0
+    assert by_column["flag"] > by_column["same"] == by_column["key"] == 0.0
+    model.save(tmp_path)
+    same_bits(fit.family.load(tmp_path).importance(fit.view.n_features), sizes)
+
+
+@every_family
+@pytest.mark.parametrize("problem", ["binary", "multiclass", "regression"])
+def test_a_model_that_answers_every_row_alike_relies_on_nothing(family, problem, make_fit):
+    if problem not in FAMILIES[family].problems:
+        pytest.skip("this family does not serve the problem")
+    fit = make_fit(family, problem)
+    truth = replace(fit.given.truth, y=np.full_like(fit.given.truth.y, 1.0))
+    assert (fit.model(truth=truth).importance(fit.view.n_features) == np.zeros(fit.view.n_features)).all()
+
+
+@every_service
+def test_rows_asked_for_side_by_side_get_the_bits_they_get_in_turn(family, problem, make_fit, same_bits):
+    """A server answers single rows while a batch goes through in chunks."""
+    fit = make_fit(family, problem)
+    model = fit.model(options=fit.family.portfolio()[-1])
+    sizes = (1, 2500, 3, 1200) * 3
+    chunks = [fit.given.X[np.random.default_rng(size).integers(0, 300, size)] for size in sizes]
+    in_turn = [model.margins(chunk) for chunk in chunks]
+    with ThreadPoolExecutor(4) as threads:
+        for expected, found in zip(in_turn, threads.map(model.margins, chunks), strict=True):
+            same_bits(found, expected)
 
 
 @every_service

@@ -21,6 +21,10 @@ def dense(matrix):
     return matrix.toarray() if sparse.issparse(matrix) else matrix
 
 
+def bits_of(matrix):
+    return np.ascontiguousarray(matrix).view(np.uint32)
+
+
 @every_view
 @dense_and_sparse
 def test_a_view_gives_float32_rows_of_the_promised_width(name, with_sparse, make_table):
@@ -31,6 +35,36 @@ def test_a_view_gives_float32_rows_of_the_promised_width(name, with_sparse, make
     assert matrix.dtype == np.float32
     assert not with_sparse or sparse.issparse(matrix)
     assert all(0 <= place < view.n_features for place in view.categorical)
+
+
+@every_view
+@dense_and_sparse
+def test_a_view_says_what_each_feature_was_made_from(name, with_sparse, make_table):
+    table = make_table(with_sparse=with_sparse)
+    view = VIEWS[name].fit(table)
+    assert sum(source.n_features for source in view.sources) == view.n_features
+    components = {source.column: source.components for source in view.sources if source.components is not None}
+    assert components.keys() == ({"vector", "sparse"} if with_sparse else {"vector"})
+    assert components["vector"].tolist() == [0, 1, 2]
+    if with_sparse:
+        assert components["sparse"].tolist() == list(range(30))
+
+
+@every_view
+@dense_and_sparse
+def test_a_feature_changes_with_the_column_it_was_made_from_and_with_no_other(name, with_sparse, make_table):
+    table = make_table(with_sparse=with_sparse)
+    view = VIEWS[name].fit(table)
+    shifted = table.take((np.arange(table.n_rows) + 1) % table.n_rows)
+    before, start = dense(view.transform(table)), 0
+    for source in view.sources:
+        features = slice(start, start + source.n_features)
+        changed = replace(table, columns={**table.columns, source.column: shifted.columns[source.column]})
+        differs = (bits_of(before) != bits_of(dense(view.transform(changed)))).any(axis=0)
+        assert differs[features].any()
+        others = [each.column == source.column for each in view.sources for _ in range(each.n_features)]
+        assert not (differs & ~np.array(others)).any()
+        start += source.n_features
 
 
 @every_view

@@ -13,7 +13,7 @@ from sklearn import metrics as sk
 
 from athanor.engine.metrics import METRICS
 from athanor.engine.metrics.probability import average_precision, log_loss, roc_auc
-from athanor.engine.predictions import Truth
+from athanor.engine.predictions import Predictions, Truth
 from athanor.engine.problems import PROBLEMS
 
 
@@ -99,3 +99,27 @@ def test_roc_auc_of_20_000_rows_takes_a_few_milliseconds():
     for _ in range(20):
         roc_auc(is_positive, score)
     assert (time.process_time() - started) / 20 < 0.01
+
+
+@pytest.mark.parametrize("classes", [("a", "b"), ("a", "b", "c")])
+def test_roc_auc_of_rows_of_one_class_is_undefined_whatever_the_number_of_classes(classes):
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(len(classes)), 5)
+    truth = Truth(y=np.ones(5), classes=classes)
+    assert math.isnan(METRICS["roc_auc"].score(truth, Predictions(classes=classes, probabilities=probabilities)))
+
+
+def test_a_label_that_the_model_does_not_know_has_the_probability_zero():
+    known, answers = ("a", "b", "c"), np.array([[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6], [0.4, 0.3, 0.3]])
+    truth = Truth(y=np.array([0.0, 1.0, 2.0, 3.0]), classes=(*known, "d"))
+    with_zeros = np.column_stack([answers, np.zeros(4)])
+    given = Predictions(classes=known, probabilities=answers)
+    assert METRICS["roc_auc"].score(truth, given) == pytest.approx(
+        sk.roc_auc_score(np.eye(4), with_zeros, average="macro")
+    )
+    assert METRICS["log_loss"].score(truth, given) == pytest.approx(sk.log_loss([0, 1, 2, 3], with_zeros))
+
+
+def test_of_two_classes_a_label_that_the_model_does_not_know_ranks_among_the_negative_rows():
+    answers = Predictions(classes=("no", "yes"), probabilities=np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]))
+    truth = Truth(y=np.array([0.0, 1.0, 2.0]), classes=("no", "yes", "perhaps"))
+    assert METRICS["roc_auc"].score(truth, answers) == 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -21,6 +22,19 @@ FAULT = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What every dialect's application is given.
+
+    modes   seconds of a training, for dialects whose callers name a mode instead of a time
+    """
+
+    services: Services
+    spool: Spool
+    now: Now
+    modes: Mapping[str, float] = field(default_factory=dict)
+
+
 class Dialect(Protocol):
     """How one vendor spells what a person can do."""
 
@@ -28,7 +42,7 @@ class Dialect(Protocol):
     title: str
     job_states: Mapping[JobState, str]  # core's word -> this vendor's word; complete by test
 
-    def app(self, services: Services, *, spool: Spool, now: Now) -> FastAPI:
+    def app(self, surroundings: Surroundings) -> FastAPI:
         """The whole application, at the vendor's own paths, with /openapi.json and /docs."""
         ...
 
@@ -45,6 +59,7 @@ DIALECTS: Registry[Dialect] = Registry(
     "dialect",
     {
         "native": "athanor.api.dialects.native:NATIVE",
+        "vecml": "athanor.api.dialects.vecml:VECML",
         "workbench": "athanor.api.dialects.workbench:WORKBENCH",
     },
 )

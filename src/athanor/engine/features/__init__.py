@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from athanor.engine.dataset import Dataset
 from athanor.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where some neighbouring features of a matrix come from.
+
+    components  (n_features,) the component of a vector column that each is made from; None for any other column
+    """
+
+    column: str
+    n_features: int
+    components: NDArray[np.int64] | None = None
 
 
 class FittedView(Protocol):
@@ -14,6 +30,7 @@ class FittedView(Protocol):
 
     n_features: int
     categorical: tuple[int, ...]  # positions of features that hold category codes
+    sources: tuple[Source, ...]  # of all features, from left to right
 
     def transform(self, dataset: Dataset) -> Any:
         """(n_rows, n_features) float32, dense numpy or scipy CSR; the same bits for a row whatever stands beside it."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from athanor.engine.dataset import Column, Dataset
+from athanor.engine.features import Source
 from athanor.engine.features.categories import CategoryCodes, OneHot
 from athanor.engine.features.encoder import Encoder, Facts
 from athanor.engine.features.numbers import CountedNumber, Number
@@ -92,6 +93,10 @@ class Columnwise:
             places.extend(start + place for place in encoder.categorical)
             start += encoder.width
         return tuple(places)
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return tuple(Source(name, encoder.width, encoder.components) for name, encoder in self.encoders)
 
     def transform(self, dataset: Dataset) -> Any:
         """(n_rows, n_features) float32, C-ordered or CSR."""

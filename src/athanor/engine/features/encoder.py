@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from athanor.engine.dataset import Column
 
 Facts = Mapping[str, Any]  # what an encoder learned, as JSON holds it
@@ -27,6 +30,11 @@ class Encoder(Protocol):
         ...
 
     @property
+    def components(self) -> NDArray[np.int64] | None:
+        """(width,) the component of a vector column that each feature is made from; None where there are none."""
+        ...
+
+    @property
     def is_sparse(self) -> bool:
         """Whether `encode` gives a CSR matrix."""
         ...
@@ -46,6 +54,10 @@ class Dense:
     @property
     def categorical(self) -> tuple[int, ...]:
         return ()
+
+    @property
+    def components(self) -> NDArray[np.int64] | None:
+        return None
 
     @property
     def is_sparse(self) -> bool:

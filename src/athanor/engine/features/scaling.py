@@ -42,6 +42,11 @@ class Scaled(Dense):
     def width(self) -> int:
         return self.inner.width + len(self.flagged)
 
+    @property
+    def components(self) -> NDArray[np.int64] | None:
+        inner = self.inner.components
+        return None if inner is None else np.concatenate((inner, inner[self.flagged]))
+
     def encode(self, column: Column) -> NDArray[np.float32]:
         raw = self.inner.encode(column)
         block = np.empty((len(raw), self.width), np.float32)

@@ -91,6 +91,10 @@ class HashedWords:
         return ()
 
     @property
+    def components(self) -> None:
+        return None
+
+    @property
     def is_sparse(self) -> bool:
         return True
 

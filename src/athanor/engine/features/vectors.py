@@ -33,6 +33,10 @@ class Block:
     def categorical(self) -> tuple[int, ...]:
         return ()
 
+    @property
+    def components(self) -> NDArray[np.int64]:
+        return np.arange(self.dim)
+
     def encode(self, column: Column) -> Any:
         vectors = _vectors(column)
         if vectors.matrix.shape[1] != self.dim:
@@ -80,6 +84,10 @@ class FrequentBlock:
         return ()
 
     @property
+    def components(self) -> NDArray[np.int64]:
+        return self.places
+
+    @property
     def is_sparse(self) -> bool:
         return True
 
@@ -119,6 +127,10 @@ class ScaledBlock:
     @property
     def categorical(self) -> tuple[int, ...]:
         return ()
+
+    @property
+    def components(self) -> NDArray[np.int64]:
+        return self.block.components
 
     @property
     def is_sparse(self) -> bool:

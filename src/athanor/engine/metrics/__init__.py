@@ -13,7 +13,8 @@ from athanor.registry import Registry
 class Metric:
     """A metric's name, direction and the problems it fits.
 
-    `score(truth, predictions)` gives the value as people quote it: rmse 0 is perfect, roc_auc 1 is.
+    `score(truth, predictions)` gives the value as people quote it: rmse 0 is perfect, roc_auc 1 is. The classes of the
+    truth begin with those of the predictions; labels that the model does not know may follow, with the probability 0.
     """
 
     name: str
@@ -37,8 +38,13 @@ METRICS: Registry[Metric] = Registry(
         "balanced_accuracy": _PLACE + "classification:BALANCED_ACCURACY",
         "f1": _PLACE + "classification:F1",
         "f1_macro": _PLACE + "classification:F1_MACRO",
+        "f1_micro": _PLACE + "classification:F1_MICRO",
         "precision": _PLACE + "classification:PRECISION",
+        "precision_macro": _PLACE + "classification:PRECISION_MACRO",
+        "precision_micro": _PLACE + "classification:PRECISION_MICRO",
         "recall": _PLACE + "classification:RECALL",
+        "recall_macro": _PLACE + "classification:RECALL_MACRO",
+        "recall_micro": _PLACE + "classification:RECALL_MICRO",
         "mcc": _PLACE + "classification:MCC",
         "roc_auc": _PLACE + "probability:ROC_AUC",
         "average_precision": _PLACE + "probability:AVERAGE_PRECISION",

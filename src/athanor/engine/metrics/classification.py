@@ -17,13 +17,6 @@ Weight = NDArray[np.float64] | None
 _UNDEFINED = float("nan")
 
 
-def confusion(y_true: Codes, y_pred: Codes, n_classes: int, weight: Weight = None) -> NDArray[np.float64]:
-    """(n_classes, n_classes) weight of the rows with each true (first axis) and predicted class."""
-    pairs = y_true * n_classes + y_pred
-    counts = np.bincount(pairs, weights=weight, minlength=n_classes * n_classes)
-    return counts.reshape(n_classes, n_classes).astype(np.float64)
-
-
 def accuracy(y_true: Codes, y_pred: Codes, weight: Weight = None) -> float:
     """Share of rows whose label is right. Higher is better; 1 is perfect.
 
@@ -51,10 +44,9 @@ def balanced_accuracy(y_true: Codes, y_pred: Codes, n_classes: int, weight: Weig
     NaN without rows.
     Source: Brodersen et al. (2010), The balanced accuracy and its posterior distribution, ICPR.
     """
-    counts = confusion(y_true, y_pred, n_classes, weight)
-    rows = counts.sum(axis=1)
-    seen = rows > 0.0
-    return float((counts.diagonal()[seen] / rows[seen]).mean()) if seen.any() else _UNDEFINED
+    hits, _, true = _marginals(y_true, y_pred, n_classes, weight)
+    seen = true > 0.0
+    return float((hits[seen] / true[seen]).mean()) if seen.any() else _UNDEFINED
 
 
 def precision(y_true: Codes, y_pred: Codes, n_classes: int, weight: Weight = None) -> float:
@@ -97,6 +89,32 @@ def f1(y_true: Codes, y_pred: Codes, n_classes: int, weight: Weight = None) -> f
     return _by_class(y_true, y_pred, n_classes, weight, _f1)
 
 
+def precision_macro(y_true: Codes, y_pred: Codes, n_classes: int, weight: Weight = None) -> float:
+    """Mean precision over the classes that occur in either array, also where there are only two. Higher is better.
+
+    y_true     (n_rows,) class codes below `n_classes`
+    y_pred     (n_rows,) class codes below `n_classes`
+    n_classes  classes there are
+    weight     (n_rows,) non-negative row weights; None weighs rows equally
+
+    A class that is never predicted counts as 0. NaN without rows.
+    """
+    return _macro(_precision, *_marginals(y_true, y_pred, n_classes, weight))
+
+
+def recall_macro(y_true: Codes, y_pred: Codes, n_classes: int, weight: Weight = None) -> float:
+    """Mean recall over the classes that occur in either array, also where there are only two. Higher is better.
+
+    y_true     (n_rows,) class codes below `n_classes`
+    y_pred     (n_rows,) class codes below `n_classes`
+    n_classes  classes there are
+    weight     (n_rows,) non-negative row weights; None weighs rows equally
+
+    A class that is predicted but never true counts as 0 (in `balanced_accuracy` it does not count). NaN without rows.
+    """
+    return _macro(_recall, *_marginals(y_true, y_pred, n_classes, weight))
+
+
 def f1_macro(y_true: Codes, y_pred: Codes, n_classes: int, weight: Weight = None) -> float:
     """Mean F1 over the classes that occur in either array, also where there are only two. Higher is better.
 
@@ -108,6 +126,45 @@ def f1_macro(y_true: Codes, y_pred: Codes, n_classes: int, weight: Weight = None
     NaN without rows.
     """
     return _macro(_f1, *_marginals(y_true, y_pred, n_classes, weight))
+
+
+def precision_micro(y_true: Codes, y_pred: Codes, n_classes: int, weight: Weight = None) -> float:
+    """Share of all predicted labels that are right, whatever their class. Higher is better; 1 is perfect.
+
+    y_true     (n_rows,) class codes below `n_classes`
+    y_pred     (n_rows,) class codes below `n_classes`
+    n_classes  classes there are
+    weight     (n_rows,) non-negative row weights; None weighs rows equally
+
+    Every row has one predicted and one true label here, so this is the accuracy. NaN without rows.
+    """
+    return _micro(_precision, *_marginals(y_true, y_pred, n_classes, weight))
+
+
+def recall_micro(y_true: Codes, y_pred: Codes, n_classes: int, weight: Weight = None) -> float:
+    """Share of all true labels that are recognised, whatever their class. Higher is better; 1 is perfect.
+
+    y_true     (n_rows,) class codes below `n_classes`
+    y_pred     (n_rows,) class codes below `n_classes`
+    n_classes  classes there are
+    weight     (n_rows,) non-negative row weights; None weighs rows equally
+
+    Every row has one predicted and one true label here, so this is the accuracy. NaN without rows.
+    """
+    return _micro(_recall, *_marginals(y_true, y_pred, n_classes, weight))
+
+
+def f1_micro(y_true: Codes, y_pred: Codes, n_classes: int, weight: Weight = None) -> float:
+    """Harmonic mean of `precision_micro` and `recall_micro`. Higher is better; 1 is perfect.
+
+    y_true     (n_rows,) class codes below `n_classes`
+    y_pred     (n_rows,) class codes below `n_classes`
+    n_classes  classes there are
+    weight     (n_rows,) non-negative row weights; None weighs rows equally
+
+    NaN without rows.
+    """
+    return _micro(_f1, *_marginals(y_true, y_pred, n_classes, weight))
 
 
 def mcc(y_true: Codes, y_pred: Codes, n_classes: int, weight: Weight = None) -> float:
@@ -138,8 +195,13 @@ Rate = Callable[[Counts, Counts, Counts], Counts]
 
 def _marginals(y_true: Codes, y_pred: Codes, n_classes: int, weight: Weight) -> tuple[Counts, Counts, Counts]:
     """Weight of each class's rows that are right, that are predicted, and that are true."""
-    counts = confusion(y_true, y_pred, n_classes, weight)
-    return counts.diagonal(), counts.sum(axis=0), counts.sum(axis=1)
+
+    def weight_of(codes: Codes, weights: Weight) -> Counts:
+        return np.bincount(codes, weights=weights, minlength=n_classes).astype(np.float64)
+
+    right = y_true == y_pred
+    hits = weight_of(y_true[right], None if weight is None else weight[right])
+    return hits, weight_of(y_pred, weight), weight_of(y_true, weight)
 
 
 def _by_class(y_true: Codes, y_pred: Codes, n_classes: int, weight: Weight, rate: Rate) -> float:
@@ -152,6 +214,12 @@ def _by_class(y_true: Codes, y_pred: Codes, n_classes: int, weight: Weight, rate
 def _macro(rate: Rate, hits: Counts, said: Counts, true: Counts) -> float:
     occurring = said + true > 0.0
     return float(rate(hits, said, true)[occurring].mean()) if occurring.any() else _UNDEFINED
+
+
+def _micro(rate: Rate, hits: Counts, said: Counts, true: Counts) -> float:
+    """The rate of all classes taken together: counts are added up before they are divided."""
+    together = (np.atleast_1d(counts.sum()) for counts in (hits, said, true))
+    return float(rate(*together)[0]) if true.any() else _UNDEFINED
 
 
 def _ratio(part: Counts, whole: Counts) -> Counts:
@@ -184,6 +252,18 @@ def _score(function: Callable[[Codes, Codes, int, Weight], float]) -> Callable[[
     return score
 
 
+def _sided(function: Callable[[Codes, Codes, int, Weight], float]) -> Callable[[Truth, Predictions], float]:
+    """Of a metric that looks at the positive class where the model knows two: what is not positive is negative."""
+
+    def score(truth: Truth, predictions: Predictions) -> float:
+        y_true, y_pred = _codes(truth, predictions)
+        if len(predictions.classes) == 2:
+            return function((y_true == 1).astype(np.int64), y_pred, 2, truth.weight)
+        return function(y_true, y_pred, len(truth.classes), truth.weight)
+
+    return score
+
+
 def _accuracy_score(truth: Truth, predictions: Predictions) -> float:
     return accuracy(*_codes(truth, predictions), truth.weight)
 
@@ -195,8 +275,13 @@ def _metric(name: str, score: Callable[[Truth, Predictions], float]) -> Metric:
 
 ACCURACY = _metric("accuracy", _accuracy_score)
 BALANCED_ACCURACY = _metric("balanced_accuracy", _score(balanced_accuracy))
-F1 = _metric("f1", _score(f1))
+F1 = _metric("f1", _sided(f1))
 F1_MACRO = _metric("f1_macro", _score(f1_macro))
-PRECISION = _metric("precision", _score(precision))
-RECALL = _metric("recall", _score(recall))
+F1_MICRO = _metric("f1_micro", _score(f1_micro))
+PRECISION = _metric("precision", _sided(precision))
+PRECISION_MACRO = _metric("precision_macro", _score(precision_macro))
+PRECISION_MICRO = _metric("precision_micro", _score(precision_micro))
+RECALL = _metric("recall", _sided(recall))
+RECALL_MACRO = _metric("recall_macro", _score(recall_macro))
+RECALL_MICRO = _metric("recall_micro", _score(recall_micro))
 MCC = _metric("mcc", _score(mcc))

@@ -72,14 +72,15 @@ def average_precision(is_positive: Flags, score: Floats, weight: Weight = None) 
 def log_loss(y_true: NDArray[np.int64], probabilities: Floats, weight: Weight = None) -> float:
     """Mean of -log(probability given to the true class). Lower is better; 0 is perfect.
 
-    y_true         (n_rows,) class codes
+    y_true         (n_rows,) class codes; those beyond the columns have the probability 0
     probabilities  (n_rows, n_classes) rows that sum to 1
     weight         (n_rows,) non-negative row weights; None weighs rows equally
 
     Probabilities are kept 2.2e-16 away from 0 and 1. NaN without rows, or with weights that are all 0.
     Source: Good (1952), Rational decisions, Journal of the Royal Statistical Society B 14(1).
     """
-    given = probabilities[np.arange(len(y_true)), y_true]
+    is_known = y_true < probabilities.shape[1]
+    given = np.where(is_known, probabilities[np.arange(len(y_true)), np.where(is_known, y_true, 0)], 0.0)
     losses = -np.log(np.clip(given, _LEAST, 1.0 - _LEAST))
     if weight is None:
         return float(losses.mean()) if len(losses) else _UNDEFINED
@@ -117,14 +118,19 @@ def _one_against_rest(function: Callable[[Flags, Floats, Weight], float]) -> Cal
 
     def score(truth: Truth, predictions: Predictions) -> float:
         probabilities = _probabilities(predictions)
-        codes = range(len(truth.classes)) if len(truth.classes) > 2 else (1,)
-        values = [
-            function(truth.y == code, np.ascontiguousarray(probabilities[:, code]), truth.weight) for code in codes
-        ]
+        codes = range(len(truth.classes)) if probabilities.shape[1] > 2 else (1,)
+        values = [function(truth.y == code, _column(probabilities, code), truth.weight) for code in codes]
         defined = [value for value in values if value == value]  # not NaN  # noqa: PLR0124
         return sum(defined) / len(defined) if defined else _UNDEFINED
 
     return score
+
+
+def _column(probabilities: Floats, code: int) -> Floats:
+    """The probability of a class, 0 for one that the model does not know."""
+    return (
+        np.ascontiguousarray(probabilities[:, code]) if code < probabilities.shape[1] else np.zeros(len(probabilities))
+    )
 
 
 def _log_loss_score(truth: Truth, predictions: Predictions) -> float:

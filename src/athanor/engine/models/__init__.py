@@ -61,6 +61,13 @@ class FittedModel(Protocol):
         """(n_rows, n_margins) log-odds or values; the same bits for 1, 7 or 1,000 shuffled rows, on one thread."""
         ...
 
+    def importance(self, n_features: int) -> NDArray[np.float64]:
+        """(n_features,) how much the model relies on each feature of its matrix: >= 0, in a unit of its own.
+
+        Known from the fit, without any row. All 0 where the model answers every row alike.
+        """
+        ...
+
     def save(self, folder: Path) -> None:
         """Write the model in a safe format (no pickle) into an existing, empty folder."""
         ...

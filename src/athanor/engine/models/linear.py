@@ -36,6 +36,10 @@ class FittedLinear:
         outputs += self.weights[-1]
         return self.target.decode(outputs)
 
+    def importance(self, n_features: int) -> Floats:  # noqa: ARG002 - the weights say how many there are
+        """The size of the weights, over all outputs. The features of the view are all of about one size."""
+        return np.asarray(np.abs(self.weights[:-1]).sum(axis=1), np.float64)
+
     def save(self, folder: Path) -> None:
         save_target(self.target, folder)
         np.save(folder / WEIGHTS_FILE, self.weights, allow_pickle=False)

@@ -44,20 +44,33 @@ def distinct_labels(column: Column, schema: ColumnSchema) -> tuple[tuple[Label, 
 
     Raises InvalidInput for a column that cannot hold labels, Impossible where there are none or too many.
     """
-    if not isinstance(column, Numbers | Words):
+    require_known(column, schema)
+    if isinstance(column, Numbers):
+        require_finite(column, schema)
+    labels, places = labels_in(column, schema)
+    if len(labels) > MOST_CLASSES:
+        raise Impossible(
+            f"The target {schema.name!r} has {len(labels):,} distinct values; a classification takes at most "
+            f"{MOST_CLASSES:,} classes. Choose another target, or the problem 'regression' if it is a quantity."
+        )
+    return labels, places
+
+
+def labels_in(column: Column, schema: ColumnSchema) -> tuple[tuple[Label, ...], NDArray[np.int64]]:
+    """The labels in a column without missing cells, in sort order, and each row's position among them.
+
+    Raises InvalidInput for a column that cannot hold labels.
+    """
+    if isinstance(column, Numbers):
+        values, places = np.unique(column.values, return_inverse=True)
+        return tuple(_spelled(value, schema.storage) for value in values.tolist()), places.astype(np.int64)
+    if not isinstance(column, Words):
         raise InvalidInput(
             f"The target {schema.name!r} holds {schema.type.value} values, which cannot be classes. "
             "Choose a column of words, numbers or booleans.",
             field="target",
         )
-    require_known(column, schema)
-    if isinstance(column, Numbers):
-        require_finite(column, schema)
-        values, places = np.unique(column.values, return_inverse=True)
-        _require_few(len(values), schema)
-        return tuple(_spelled(value, schema.storage) for value in values.tolist()), places.astype(np.int64)
     used, places = np.unique(column.codes, return_inverse=True)
-    _require_few(len(used), schema)
     words = [column.vocabulary[code] for code in used.tolist()]
     order = sorted(range(len(words)), key=words.__getitem__)
     rank = np.empty(len(words), np.int64)
@@ -76,14 +89,6 @@ def find_label(wanted: Label, classes: tuple[Label, ...], schema: ColumnSchema) 
         f"Its labels are: {', '.join(repr(label) for label in classes[:20])}.",
         field="positive",
     )
-
-
-def _require_few(n_labels: int, schema: ColumnSchema) -> None:
-    if n_labels > MOST_CLASSES:
-        raise Impossible(
-            f"The target {schema.name!r} has {n_labels:,} distinct values; a classification takes at most "
-            f"{MOST_CLASSES:,} classes. Choose another target, or the problem 'regression' if it is a quantity."
-        )
 
 
 def _spelled(value: float, storage: Storage) -> Label:

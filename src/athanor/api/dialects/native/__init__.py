@@ -9,12 +9,10 @@ from fastapi import FastAPI
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
-from athanor.api.dialects import Now
+from athanor.api.dialects import Surroundings
 from athanor.api.dialects.native import errors, words
-from athanor.api.uploads import Spool
 from athanor.core.job import JobState
 from athanor.errors import AthanorError
-from athanor.services import Services
 
 _FILES = re.compile(r"/v1/datasets(/[^/]+/versions)?")
 _ROWS_OR_FILES = re.compile(r"/v1/datasets/[^/]+/rows")
@@ -27,10 +25,10 @@ class Native:
     title = "Athanor API"
     job_states: Mapping[JobState, str] = words.STATES
 
-    def app(self, services: Services, *, spool: Spool, now: Now) -> FastAPI:
+    def app(self, surroundings: Surroundings) -> FastAPI:
         from athanor.api.dialects.native.app import native_app
 
-        return native_app(services, spool=spool, now=now)
+        return native_app(surroundings)
 
     def respond(self, error: AthanorError) -> Response:
         return errors.respond(error)

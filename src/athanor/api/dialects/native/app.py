@@ -5,14 +5,12 @@ from __future__ import annotations
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
-from athanor.api.dialects import Now
+from athanor.api.dialects import Surroundings
 from athanor.api.dialects.native import answers, datasets, rows
 from athanor.api.dialects.native.errors import shape_errors
 from athanor.api.dialects.native.known_query import check_query
 from athanor.api.json_response import SafeJSONResponse
 from athanor.api.openapi import tell_errors
-from athanor.api.uploads import Spool
-from athanor.services import Services
 
 API = "/v1"
 _ABOUT = (
@@ -33,7 +31,7 @@ _ERRORS = {
 }
 
 
-def native_app(services: Services, *, spool: Spool, now: Now) -> FastAPI:
+def native_app(surroundings: Surroundings) -> FastAPI:
     app = FastAPI(
         title="Athanor API",
         description=_ABOUT,
@@ -45,7 +43,8 @@ def native_app(services: Services, *, spool: Spool, now: Now) -> FastAPI:
         default_response_class=SafeJSONResponse,
         generate_unique_id_function=_operation_id,
     )
-    app.state.services, app.state.spool, app.state.now = services, spool, now
+    app.state.services, app.state.spool = surroundings.services, surroundings.spool
+    app.state.now = surroundings.now
     for part in (datasets, rows):
         app.include_router(part.ROUTER, prefix=API, dependencies=[Depends(check_query)])
     shape_errors(app)

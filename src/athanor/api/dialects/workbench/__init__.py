@@ -8,12 +8,10 @@ from collections.abc import Mapping
 from fastapi import FastAPI
 from starlette.responses import Response
 
-from athanor.api.dialects import Now
+from athanor.api.dialects import Surroundings
 from athanor.api.dialects.workbench import errors, words
-from athanor.api.uploads import Spool
 from athanor.core.job import JobState
 from athanor.errors import AthanorError
-from athanor.services import Services
 
 _UPLOADS = (
     ("POST", re.compile(r"/api/v1/automl/datasets")),
@@ -28,10 +26,10 @@ class Workbench:
     title = "ml-workbench AutoML API"
     job_states: Mapping[JobState, str] = words.STATES
 
-    def app(self, services: Services, *, spool: Spool, now: Now) -> FastAPI:
+    def app(self, surroundings: Surroundings) -> FastAPI:
         from athanor.api.dialects.workbench.app import workbench_app
 
-        return workbench_app(services, spool=spool, now=now)
+        return workbench_app(surroundings)
 
     def respond(self, error: AthanorError) -> Response:
         return errors.respond(error)

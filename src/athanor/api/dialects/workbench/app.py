@@ -5,13 +5,11 @@ from __future__ import annotations
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from athanor.api.dialects import Now
+from athanor.api.dialects import Surroundings
 from athanor.api.dialects.workbench import answers, auth, datasets, jobs, registry
 from athanor.api.dialects.workbench.errors import shape_errors
 from athanor.api.json_response import SafeJSONResponse
 from athanor.api.openapi import tell_errors
-from athanor.api.uploads import Spool
-from athanor.services import Services
 
 API = "/api/v1"
 _ABOUT = (
@@ -29,7 +27,7 @@ _ERRORS = {
 }
 
 
-def workbench_app(services: Services, *, spool: Spool, now: Now) -> FastAPI:
+def workbench_app(surroundings: Surroundings) -> FastAPI:
     app = FastAPI(
         title="ml-workbench AutoML API",
         description=_ABOUT,
@@ -41,7 +39,8 @@ def workbench_app(services: Services, *, spool: Spool, now: Now) -> FastAPI:
         default_response_class=SafeJSONResponse,
         generate_unique_id_function=_operation_id,
     )
-    app.state.services, app.state.spool, app.state.now = services, spool, now
+    app.state.services, app.state.spool = surroundings.services, surroundings.spool
+    app.state.now = surroundings.now
     for part in (jobs, datasets, registry, auth):
         app.include_router(part.ROUTER, prefix=API)
     shape_errors(app)

@@ -1,0 +1,82 @@
+"""The vendor's words for the core's: operations, states, times, names of jobs."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from athanor.core.job import Job, JobState
+
+DIALECT = "vecml"  # as aliases and origins name it
+OPERATIONS = (  # what answers at /api/<name>; complete by test
+    "create_project",
+    "delete_project",
+    "list_projects",
+    "init",
+    "list_collections",
+    "get_collection_info",
+    "delete_collection",
+    "add_data",
+    "add_data_batch",
+    "upload",
+    "upload_automl_X",
+    "attach_automl_label",
+    "get_upload_data_status",
+    "get_data",
+    "update_data",
+    "delete_data",
+    "delete_data_batch",
+    "train_automl_model",
+    "get_automl_training_status",
+    "automl_predict",
+    "automl_preidct",  # as the vendor's prose has it
+    "get_model_validation_metric",
+    "list_automl_model_infos",
+    "delete_automl_model",
+    "get_feature_importance",
+)
+UPLOAD_JOB, LABEL_JOB, TRAIN_JOB = "UploadJob", "LabelJob", "TrainJob"  # how job ids end
+STATES: Mapping[JobState, str] = {
+    JobState.READY: "pending",
+    JobState.QUEUED: "pending",
+    JobState.RUNNING: "in_progress",
+    JobState.SUCCEEDED: "finished",
+    JobState.FAILED: "failed",
+    JobState.STOPPED: "failed",
+}
+
+
+def time_text(at: datetime) -> str:
+    """`2025/02/01 09:55:00`, UTC."""
+    return at.astimezone(UTC).strftime("%Y/%m/%d %H:%M:%S")
+
+
+def minute_text(at: datetime) -> str:
+    """`2025/02/01, 09:55`, UTC: how lists tell when something was made."""
+    return at.astimezone(UTC).strftime("%Y/%m/%d, %H:%M")
+
+
+def duration_text(seconds: float) -> str:
+    """`00:01:40`; the hours may pass 99."""
+    whole = max(0, int(seconds))
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+
+
+def duration_of(job: Job, now: datetime) -> str:
+    """How long the job has been running, or ran."""
+    if job.started_at is None:
+        return duration_text(0)
+    return duration_text(((job.finished_at or now) - job.started_at).total_seconds())
+
+
+def user_word(name: str) -> str:
+    """A user's name as it stands in job ids: ASCII letters, digits and hyphens."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-")[:40] or "user"
+
+
+def job_name(user: str, project: str, collection: str, ending: str) -> str:
+    """`alice_AutoML-Demo_training_data_UploadJob`. Where it is taken, whoever gives it out puts a number behind."""
+    return f"{user}_{project}_{collection}_{ending}"

@@ -1,0 +1,154 @@
+"""Growing: rows that arrived are recorded behind those that a dataset has; ids are checked, columns judged anew."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from athanor.core.actor import Actor
+from athanor.core.audit import audited
+from athanor.core.dataset import DatasetVersion, Segment
+from athanor.core.ports import BlobStore, Records, Transaction
+from athanor.engine.schema import Schema
+from athanor.errors import AthanorError, Conflict, InvalidInput, NotFound
+from athanor.services import compaction, row_ids
+from athanor.services.appending import came_already, is_time_to_judge, judged, meaning, needed, together, widened
+from athanor.services.arrivals import Arrival, Arrivals
+from athanor.services.contents import content
+from athanor.services.versions import DatasetView, move_on, newest_version, newest_view, segments_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+# What comes of reading segments that were merged with others since they were looked up. In a transaction that has the
+# dataset's lock nothing is merged.
+MERGED = (NotFound, InvalidInput, OSError)
+_MOST_WARNINGS = 100  # of a version that grows by appending
+
+
+def nothing(_: Transaction) -> None:
+    """Where nothing else is recorded with the rows."""
+
+
+class Growing:
+    """Records what arrives behind rows that are there."""
+
+    def __init__(self, records: Records, blobs: BlobStore, now: Callable[[], datetime], arrivals: Arrivals) -> None:
+        self._records = records
+        self._blobs = blobs
+        self._now = now
+        self._arrivals = arrivals
+
+    def present(self, actor: Actor, dataset_id: UUID) -> tuple[DatasetView, Sequence[Segment]]:
+        """The dataset with its newest version, and the segments of that."""
+        with self._records.look(actor.organization_id) as transaction:
+            view = newest_view(transaction, transaction.datasets.get(dataset_id))
+            return view, segments_of(transaction, view.version)
+
+    def live(self, ids: Sequence[str], segments: Sequence[Segment], id_column: str) -> set[str]:
+        """Those of `ids` that rows of the segments have."""
+        return row_ids.live_ids(ids, row_ids.hashes_of(ids), segments, self._blobs, id_column)
+
+    def live_now(self, actor: Actor, dataset_id: UUID, ids: Sequence[str]) -> set[str]:
+        """Those of `ids` that rows have at this moment. None, where rows have no ids."""
+        for is_last in (False, True):
+            view, segments = self.present(actor, dataset_id)
+            if view.dataset.id_column is None:
+                break
+            try:
+                return self.live(ids, segments, view.dataset.id_column)
+            except MERGED:
+                if is_last:
+                    raise
+        return set()
+
+    def grow(
+        self,
+        actor: Actor,
+        view: DatasetView,
+        segments: Sequence[Segment],
+        arrival: Arrival,
+        *,
+        comes_once: bool = True,
+        before: Callable[[Transaction], None] = nothing,
+        after: Callable[[Transaction], None] = nothing,
+    ) -> DatasetView:
+        """The dataset with what arrived behind its own rows. Ids are checked before, and again for what came since.
+
+        Columns that the dataset lacks become its own, missing in the rows before.
+
+        view, segments  the dataset as it was when the rows came
+        comes_once      bytes that were appended before give the present version
+        before, after   what else the transaction does: with the dataset not yet looked up, and with the rows recorded
+        Raises Conflict (`row-id-taken`).
+        """
+        column = view.dataset.id_column
+        checked = self._checked(arrival, segments, column)
+        schema = self._judged(view, segments, arrival)
+        now = self._now()
+        with self._records.change(actor.organization_id) as transaction:
+            before(transaction)
+            dataset = transaction.datasets.get(view.dataset.id, lock=True)
+            newest = newest_version(transaction, dataset.id)
+            present = segments_of(transaction, newest)
+            if comes_once and arrival.source_sha256 and came_already(present, arrival.source_sha256):
+                return DatasetView(dataset=dataset, version=newest)
+            if newest.first_segment != view.version.first_segment:
+                raise Conflict("The dataset got another content while the rows came. Look at it, and append again.")
+            if column is not None:
+                fresh = [segment for segment in present if segment.id not in checked]
+                row_ids.check_free(arrival.ids, arrival.hashes, fresh, self._blobs, column)
+            arrival.record(transaction, dataset.id, position=newest.end, actor=actor, now=now)
+            version = move_on(
+                transaction,
+                newest,
+                now=now,
+                n_segments=newest.n_segments + len(arrival.kept),
+                n_rows=newest.n_rows + arrival.n_rows,
+                schema=meaning(widened(together(newest.schema, schema), schema), schema),
+                n_rejected=newest.n_rejected + arrival.n_rejected,
+                warnings=tuple(dict.fromkeys((*newest.warnings, *arrival.warnings)))[-_MOST_WARNINGS:],
+            )
+            dataset = replace(dataset, size_bytes=dataset.size_bytes + arrival.size_bytes)
+            transaction.datasets.put(dataset)
+            transaction.audit.add(audited(actor, "dataset.append", dataset.id, now=now, n_rows=str(arrival.n_rows)))
+            after(transaction)
+        self.compact(version)
+        return DatasetView(dataset=dataset, version=version, sample_profile=arrival.sample_profile)
+
+    def compact(self, version: DatasetVersion) -> None:
+        """Merge small segments, where there may be many. What was acknowledged stays so, whatever becomes of this."""
+        if version.n_segments <= compaction.MOST_SMALL:
+            return
+        try:
+            compaction.compact(self._records, self._blobs, self._arrivals, version, now=self._now)
+        except AthanorError as error:
+            log.warning("segments not merged", extra={"dataset_id": str(version.dataset_id), "error": str(error)})
+
+    def _checked(self, arrival: Arrival, segments: Sequence[Segment], id_column: str | None) -> set[UUID]:
+        """The segments that have none of the ids that came. Raises Conflict."""
+        if id_column is not None:
+            try:
+                row_ids.check_free(arrival.ids, arrival.hashes, segments, self._blobs, id_column)
+            except MERGED:
+                return set()
+        return {segment.id for segment in segments}
+
+    def _judged(self, view: DatasetView, segments: Sequence[Segment], arrival: Arrival) -> Schema:
+        """The schema as it is with what came."""
+        came: list[Path] = arrival.paths(self._blobs)
+        known = view.version.schema
+        schema = needed(came, together(known, arrival.schema))
+        if is_time_to_judge(view.version.n_rows, arrival.n_rows) or len(schema.columns) > len(known.columns):
+            try:
+                paths, deleted = content(segments, view.dataset.id_column).files(self._blobs)
+                schema = judged([*paths, *came], deleted, schema)
+            except MERGED as error:  # the next rows that come bring another try
+                log.warning("columns not judged", extra={"dataset_id": str(view.dataset.id), "error": str(error)})
+        return schema

@@ -1,0 +1,89 @@
+"""Changes: rows of a collection with other vectors, or with other values of some attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from athanor.engine.conform import conform
+from athanor.engine.dataset import Dataset
+from athanor.engine.schema import ColumnSchema, Schema, Storage
+from athanor.errors import InvalidInput
+from athanor.services.vector_batches import (
+    VectorBatch,
+    attribute_columns,
+    check_attribute_names,
+    check_batch,
+    table_of,
+)
+from athanor.services.vector_layout import Layout, attribute_schema
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Values = Mapping[str, str | None]  # of a row's attributes, by name; None: from now on it has none
+
+
+def with_vectors(
+    rows: pl.DataFrame, schema: Schema, layout: Layout, ids: Sequence[str], matrix: Any
+) -> tuple[pl.DataFrame, Schema]:
+    """The rows with those of the matrix for their vectors, and the schema that has room for them."""
+    import polars as pl
+
+    from athanor.engine.frames import to_frame
+
+    batch = VectorBatch(ids=ids, matrix=matrix)
+    check_batch(batch)
+    came = table_of(batch, None, layout)
+    for series in to_frame(came).get_columns():
+        column = came.schema[series.name]
+        if layout.vector is None:  # one of its numbers, kept as those of the other rows
+            column = schema[series.name]
+            if column.storage is Storage.INTEGER and not (series.floor() == series).all():
+                column = replace(column, storage=Storage.FLOAT)
+            series = series.cast(pl.Int64 if column.storage is Storage.INTEGER else pl.Float64)  # noqa: PLW2901
+        rows, schema = _put(rows, schema, column, series)
+    return rows, schema
+
+
+def with_values(
+    rows: pl.DataFrame, schema: Schema, layout: Layout, given: Sequence[Values]
+) -> tuple[pl.DataFrame, Schema]:
+    """The rows with the values that are given for each of them; their other attributes stay as they are."""
+    import polars as pl
+
+    from athanor.engine.frames import frame_type, to_frame
+
+    if len(given) != rows.height:
+        raise InvalidInput(
+            f"`attributes` has {len(given):,} entries, and {rows.height:,} ids came. Send one an id.",
+            field="attributes",
+        )
+    names = tuple(dict.fromkeys(name for values in given for name in values))
+    schemas = [attribute_column(name, schema, layout) for name in names]
+    said = attribute_columns([{name: text for name, text in values.items() if text is not None} for values in given])
+    words = Schema(tuple(attribute_schema(name) for name in names if name in said))
+    came = to_frame(conform(Dataset(words, said, rows.height), Schema(tuple(schemas))))
+    for column, new in zip(schemas, came.get_columns(), strict=True):
+        is_kept = pl.Series([column.name not in values for values in given])
+        kind = frame_type(column)
+        old = rows.get_column(column.name) if column.name in schema else pl.Series([None] * rows.height, dtype=kind)
+        rows, schema = _put(rows, schema, column, old.zip_with(is_kept, new.cast(kind)))
+    return rows, schema
+
+
+def attribute_column(name: str, schema: Schema, layout: Layout) -> ColumnSchema:
+    """The column of an attribute: the one of this name, or one to be made. Raises InvalidInput for any other column."""
+    check_attribute_names((name,), layout)
+    if name in layout.attributes:
+        return schema[name]
+    if name in schema:
+        raise InvalidInput(f"Column {name!r} holds vectors and is no attribute.", field="attributes")
+    return attribute_schema(name)
+
+
+def _put(rows: pl.DataFrame, schema: Schema, column: ColumnSchema, cells: pl.Series) -> tuple[pl.DataFrame, Schema]:
+    """The rows and their schema with this column, in place of its own of that name or behind the others."""
+    columns = {**{there.name: there for there in schema.columns}, column.name: column}
+    return rows.with_columns(cells.alias(column.name)), Schema(tuple(columns.values()))

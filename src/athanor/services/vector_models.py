@@ -1,0 +1,317 @@
+"""Models of collections: trained on their vectors and named attributes, asked with other rows, listed and deleted."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from athanor.core.actor import Actor, Scope
+from athanor.core.dataset import DatasetVersion, Origin, StoredDataset
+from athanor.core.job import JobState
+from athanor.core.ports import BlobStore, Records, Transaction
+from athanor.core.run import Run
+from athanor.engine import cells
+from athanor.engine.plan import Plan
+from athanor.engine.schema import ColumnType
+from athanor.engine.task import Label, Task
+from athanor.errors import InvalidInput, NotFound
+from athanor.services.aliases import Naming
+from athanor.services.arrivals import Arrivals
+from athanor.services.contents import Content, content_of
+from athanor.services.model_inputs import ModelInputs, fit, fitted, match_columns, needed, table_of
+from athanor.services.predict import Predict
+from athanor.services.prediction_files import SentFile, read_file
+from athanor.services.runs import Runs, RunView
+from athanor.services.train import Train
+from athanor.services.vector_batches import VectorBatch
+from athanor.services.vector_collections import find_collection
+from athanor.services.vector_layout import Layout, layout_of
+from athanor.services.vectors import FIRST_INDEX
+from athanor.services.versions import newest_version
+
+if TYPE_CHECKING:
+    from athanor.engine.dataset import Dataset
+    from athanor.engine.importance import Importance
+    from athanor.engine.predictions import Predictions
+
+Source = str | SentFile | VectorBatch  # a collection of the model's project, or rows that are not kept
+_SHOWN = 20
+# All rows of a request are in memory while they are answered; more than two at a time wait, whoever asks.
+_PREDICTING = threading.BoundedSemaphore(2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a model of a collection is to learn.
+
+    target         the attribute or column with the labels
+    is_regression  labels are numbers to be met, not classes to be told apart
+    categorical    attributes that are inputs beside the vector
+    """
+
+    target: str
+    is_regression: bool = False
+    categorical: tuple[str, ...] = ()
+
+    def task(self, layout: Layout) -> Task:
+        """As a task on a table of the layout: all components and the named attributes are features."""
+        numbers = layout.components if layout.vector is None else (layout.vector.name,)
+        named = tuple(dict.fromkeys(name for name in self.categorical if name != self.target))
+        meaning = ColumnType.NUMERIC if self.is_regression else ColumnType.CATEGORICAL
+        return Task(
+            target=self.target,
+            problem="regression" if self.is_regression else None,
+            metric="rmse" if self.is_regression else "log_loss",
+            features=tuple(dict.fromkeys((*numbers, *named))),
+            types={self.target: meaning, **dict.fromkeys(named, ColumnType.CATEGORICAL)},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """A model's answers for some rows, in their order.
+
+    labels      numbers for a regression, and where every label of the training is one; texts otherwise
+    n_labelled  rows whose label was there and was compared
+    scores      by all metrics that are defined on those rows
+    """
+
+    labels: Sequence[Label]
+    is_regression: bool
+    n_labelled: int
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    """A collection as it was when it was looked at."""
+
+    dataset: StoredDataset
+    version: DatasetVersion
+    content: Content
+
+    @property
+    def layout(self) -> Layout:
+        return layout_of(self.version.schema, self.dataset.id_column)
+
+
+class VectorModels:
+    """What can be done with the models of a collection. One is a run of its dataset, whoever started it."""
+
+    def __init__(
+        self,
+        records: Records,
+        blobs: BlobStore,
+        arrivals: Arrivals,
+        *,
+        train: Train,
+        runs: Runs,
+        predict: Predict,
+    ) -> None:
+        self._records = records
+        self._blobs = blobs
+        self._arrivals = arrivals
+        self._train = train
+        self._runs = runs
+        self._predict = predict
+
+    def train(
+        self,
+        actor: Actor,
+        project: str,
+        collection: str,
+        *,
+        name: str,
+        question: Question,
+        plan: Callable[[int], Plan],
+        validation: str | None = None,
+        naming: Naming | None = None,
+        origin: Origin | None = None,
+    ) -> RunView:
+        """A queued run that learns from the collection as it is now. What can be seen to be wrong is raised here.
+
+        plan        made from how many cells there are to learn from: rows times inputs
+        validation  another collection of the project, which the models are scored on
+        """
+        actor.need(Scope.RUNS_WRITE)
+        with self._records.look(actor.organization_id) as transaction:
+            stored = _stored(transaction, actor, project, collection)
+            scored = None if validation is None else _stored(transaction, actor, project, validation)
+        self._check_occur(stored, (question.target, *question.categorical), collection)
+        if scored is not None:
+            if scored.dataset.id == stored.dataset.id:
+                raise InvalidInput("A model is not validated on what it is trained on.", field="validation")
+            _check_same_kind(stored.layout, scored.layout, validation or "")
+            self._check_occur(scored, (question.target,), validation or "")
+        n_inputs = stored.layout.dim + len(set(question.categorical))
+        return self._train.start(
+            actor,
+            dataset_id=stored.dataset.id,
+            name=name,
+            handle=name,
+            task=question.task(stored.layout),
+            plan=plan(stored.version.n_rows * n_inputs),
+            validation_id=None if scored is None else scored.dataset.id,
+            naming=naming,
+            origin=origin,
+        )
+
+    def named(self, actor: Actor, project: str, collection: str, name: str) -> RunView:
+        """The model, whatever state it is in. Raises NotFound."""
+        actor.need(Scope.RUNS_READ)
+        return self._runs.get(actor, self._run(actor, project, collection, name).id)
+
+    def list(self, actor: Actor, project: str, collection: str) -> tuple[RunView, ...]:
+        """The models that are trained, oldest first."""
+        actor.need(Scope.RUNS_READ)
+        with self._records.look(actor.organization_id) as transaction:
+            dataset = find_collection(transaction, actor, project, collection)
+        return tuple(
+            view
+            for view in self._runs.of_dataset(actor, dataset.id)
+            if view.state is JobState.SUCCEEDED and view.models
+        )
+
+    def predict(self, actor: Actor, project: str, collection: str, name: str, source: Source) -> Answers:
+        """The model's answers for rows of another collection, of a file, or that came with the request.
+
+        Raises Conflict where the model is not trained yet, InvalidInput naming what does not fit it.
+        """
+        actor.need(Scope.PREDICT)
+        if isinstance(source, str):
+            actor.need(Scope.DATA_READ)
+        run = self._run(actor, project, collection, name)
+        inputs = self._inputs(actor, run)
+        with _PREDICTING:
+            found = self._predict.by_run(actor, run.id, self._table(actor, project, source, inputs))
+        return Answers(
+            labels=_labels(found.predictions),
+            is_regression=found.predictions.codes is None,
+            n_labelled=found.n_labelled,
+            scores=found.scores,
+        )
+
+    def importance(self, actor: Actor, project: str, collection: str, name: str) -> tuple[Importance, ...]:
+        """What the model's inputs do for it, most first. Raises Conflict where it is not trained yet."""
+        if Scope.RUNS_READ not in actor.scopes:
+            actor.need(Scope.MODELS_READ)
+        return self._predict.importance(actor, self._run(actor, project, collection, name).id)
+
+    def delete(self, actor: Actor, project: str, collection: str, name: str) -> None:
+        """Remove the model, whatever it does; its name is free at once."""
+        actor.need(Scope.RUNS_WRITE)
+        self._runs.discard(actor, self._run(actor, project, collection, name).id)
+
+    def _run(self, actor: Actor, project: str, collection: str, name: str) -> Run:
+        with self._records.look(actor.organization_id) as transaction:
+            dataset = find_collection(transaction, actor, project, collection)
+            found = transaction.runs.find({"dataset_id": dataset.id, "handle": name}, limit=1).items
+        if not found:
+            raise NotFound(f"The model {name!r} does not exist in the collection {collection!r}.")
+        return found[0]
+
+    def _check_occur(self, stored: _Stored, names: Sequence[str], collection: str) -> None:
+        """Raises InvalidInput for an attribute that no row has a value of."""
+        from athanor.engine.facts import by_name
+        from athanor.engine.segments import scan_segments
+
+        schema = stored.version.schema
+        there = [name for name in dict.fromkeys(names) if name in schema and not schema[name].storage.is_vector]
+        found: dict[str, bool] = {}
+        if there and stored.content.rows:
+            paths, deleted = stored.content.files(self._blobs)
+            scan = scan_segments(paths, schema.select(there), without=deleted)
+            asked = scan.select(by_name(there).is_not_null().any()).collect()
+            found = {series.name: bool(series.item()) for series in asked.get_columns()}
+        for name in names:
+            if not found.get(name):
+                shown = ", ".join(repr(one) for one in stored.layout.attributes[:_SHOWN])
+                raise InvalidInput(
+                    f"No sample of the collection {collection!r} has the attribute {name[:80]!r}. "
+                    f"Attributes are: {shown or 'none'}.",
+                    field="target",
+                )
+
+    def _inputs(self, actor: Actor, run: Run) -> ModelInputs:
+        features = self._predict.best_of(actor, run.id).schema
+        with self._records.look(actor.organization_id) as transaction:
+            trained = transaction.versions.get(run.version_id).schema
+            first_index = transaction.datasets.get(run.dataset_id).labels.get(FIRST_INDEX)
+        return ModelInputs.of(
+            features, run.task, trained, first_index=None if first_index is None else int(first_index)
+        )
+
+    def _table(self, actor: Actor, project: str, source: Source, inputs: ModelInputs) -> Dataset:
+        """The rows of the source as the model reads them."""
+        match source:
+            case str():
+                return self._rows_of(actor, project, source, inputs)
+            case SentFile():
+                return fitted(read_file(self._arrivals, source, inputs), inputs, has_names=source.has_names)
+            case VectorBatch():
+                if not source.n_rows:
+                    raise InvalidInput("No samples came to predict.", field="data")
+                return fitted(table_of(source), inputs)
+
+    def _rows_of(self, actor: Actor, project: str, collection: str, inputs: ModelInputs) -> Dataset:
+        from athanor.engine.segments import read_segments
+
+        with self._records.look(actor.organization_id) as transaction:
+            stored = _stored(transaction, actor, project, collection)
+        schema = stored.version.schema
+        if not stored.version.n_rows:
+            raise InvalidInput(f"The collection {collection!r} has no samples to predict.")
+        matching = match_columns(schema, inputs, id_column=stored.dataset.id_column)
+        wanted = schema.select(needed(matching, inputs))
+        self._arrivals.check_room(stored.version.n_rows, wanted)
+        paths, deleted = stored.content.files(self._blobs)
+        return fit(read_segments(paths, wanted, without=deleted), matching, inputs)
+
+
+def _stored(transaction: Transaction, actor: Actor, project: str, collection: str) -> _Stored:
+    dataset = find_collection(transaction, actor, project, collection)
+    version = newest_version(transaction, dataset.id)
+    return _Stored(dataset=dataset, version=version, content=content_of(transaction, version))
+
+
+def _check_same_kind(trained: Layout, scored: Layout, collection: str) -> None:
+    def kind(layout: Layout) -> str:
+        return f"{'sparse' if layout.is_sparse else 'dense'} vectors of {layout.dim} numbers"
+
+    if kind(trained) != kind(scored):
+        raise InvalidInput(
+            f"The collection {collection!r} has {kind(scored)}, the one to train on {kind(trained)}. "
+            "Validate on one of the same type and dimension.",
+            field="validation",
+        )
+
+
+def _labels(predictions: Predictions) -> list[Label]:
+    if predictions.codes is None:
+        return predictions.labels()
+    numbers = as_numbers(predictions.classes)
+    spelled: Sequence[Label] = [_text(label) for label in predictions.classes] if numbers is None else numbers
+    return [spelled[code] for code in predictions.codes.tolist()]
+
+
+def as_numbers(classes: Sequence[Label]) -> tuple[float, ...] | None:
+    """The numbers that the labels spell; None where one of them spells none."""
+    found = []
+    for label in classes:
+        if isinstance(label, bool):
+            return None
+        try:
+            number = cells.number(label) if isinstance(label, str) else float(label)
+        except ValueError:
+            return None
+        if not math.isfinite(number):
+            return None
+        found.append(number)
+    return tuple(found)
+
+
+def _text(label: Label) -> str:
+    return str(label).lower() if isinstance(label, bool) else str(label)
