@@ -107,7 +107,9 @@ def open_platform(settings: Settings, *, forks: bool = False) -> Platform:
     """
     from athanor.backends.blobs.local import LocalBlobs
     from athanor.backends.records.sql import SqlRecords, migrate
-    from athanor.services.arrivals import Arrivals
+    from athanor.services.collections.models import VectorModels
+    from athanor.services.collections.single_rows import VectorRows
+    from athanor.services.collections.vectors import Vectors
     from athanor.services.datasets import Datasets
     from athanor.services.deploy import Deploy
     from athanor.services.ingest import Ingest
@@ -116,11 +118,9 @@ def open_platform(settings: Settings, *, forks: bool = False) -> Platform:
     from athanor.services.predict import Predict
     from athanor.services.projects import Projects
     from athanor.services.register import Register
+    from athanor.services.rows.arrivals import Arrivals
     from athanor.services.runs import Runs
     from athanor.services.train import Train
-    from athanor.services.vector_models import VectorModels
-    from athanor.services.vector_rows import VectorRows
-    from athanor.services.vectors import Vectors
 
     folders = Folders(data=settings.data_folder.absolute())
     folders.make()
@@ -214,7 +214,7 @@ def _serve(settings: Settings) -> None:
     import uvicorn
 
     from athanor.engine.learners import import_learners
-    from athanor.services.arrivals import SCRATCH_PREFIX
+    from athanor.services.rows.arrivals import SCRATCH_PREFIX
 
     folders = Folders(data=settings.data_folder.absolute())
     folders.make()

@@ -30,7 +30,9 @@ from athanor.engine.predictions import Predictions
 from athanor.engine.rows import rows_to_dataset
 from athanor.engine.schema import Schema
 from athanor.services import Services
-from athanor.services.arrivals import Arrivals
+from athanor.services.collections.models import VectorModels
+from athanor.services.collections.single_rows import VectorRows
+from athanor.services.collections.vectors import Vectors
 from athanor.services.datasets import Datasets
 from athanor.services.deploy import Deploy
 from athanor.services.ingest import Ingest
@@ -39,11 +41,9 @@ from athanor.services.keys import Keys
 from athanor.services.predict import LoadedModels, Predict
 from athanor.services.projects import Projects, make_default_project
 from athanor.services.register import Register
+from athanor.services.rows.arrivals import Arrivals
 from athanor.services.runs import Runs
 from athanor.services.train import Train
-from athanor.services.vector_models import VectorModels
-from athanor.services.vector_rows import VectorRows
-from athanor.services.vectors import Vectors
 
 CSV = "age,plan,spend,churned\n" + "".join(
     f"{20 + i},{'ab'[i % 2]},{i * 1.5},{'yes' if i % 3 else 'no'}\n" for i in range(30)

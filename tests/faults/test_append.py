@@ -23,7 +23,7 @@ APPENDING = """if True:
     from pathlib import Path
     from uuid import UUID
     from athanor.app import open_platform
-    from athanor.services import compaction
+    from athanor.services.rows import compaction
     from athanor.services.aliases import Naming
     from athanor.settings import Settings
     compaction.MOST_SMALL = 5

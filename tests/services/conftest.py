@@ -21,7 +21,9 @@ from athanor.core.model import Model
 from athanor.core.ports import EVERYONE
 from athanor.engine.plan import Plan
 from athanor.engine.task import Task
-from athanor.services.arrivals import Arrivals
+from athanor.services.collections.models import VectorModels
+from athanor.services.collections.single_rows import VectorRows
+from athanor.services.collections.vectors import Vectors
 from athanor.services.datasets import Datasets
 from athanor.services.deploy import Deploy
 from athanor.services.ingest import Ingest
@@ -30,11 +32,9 @@ from athanor.services.keys import Keys
 from athanor.services.predict import Predict
 from athanor.services.projects import Projects, make_default_project
 from athanor.services.register import Register
+from athanor.services.rows.arrivals import Arrivals
 from athanor.services.runs import Runs, RunView
 from athanor.services.train import Train
-from athanor.services.vector_models import VectorModels
-from athanor.services.vector_rows import VectorRows
-from athanor.services.vectors import Vectors
 from athanor.services.versions import DatasetView
 
 CSV = "age,plan,spend,churned\n" + "".join(

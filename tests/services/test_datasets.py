@@ -16,9 +16,9 @@ from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.segments import read_segments
 from athanor.engine.task import Task
 from athanor.errors import AthanorError, Conflict, InvalidInput, NotFound, NotSupported, ScopeMissing, Unavailable
-from athanor.services import compaction, growing, row_pages
 from athanor.services.execution import Execution
 from athanor.services.profile import make_profile
+from athanor.services.rows import compaction, growing, row_pages
 
 PEOPLE = "id,name,age\n" + "".join(f"p{number},name {number},{20 + number}\n" for number in range(5))
 
@@ -337,7 +337,7 @@ def test_an_id_that_is_taken_is_refused_and_nothing_is_appended(world, people):
 
 
 def test_a_hash_that_two_ids_share_takes_no_id(world, people, monkeypatch):
-    from athanor.services import row_ids
+    from athanor.services.rows import row_ids
 
     monkeypatch.setattr(row_ids, "hashes_of", lambda texts: np.zeros(len(list(texts)), np.uint64))
     view = world.a_dataset(PEOPLE.replace("p", "q"), id_column="id")

@@ -18,8 +18,9 @@ from athanor.core.ports import EVERYONE
 from athanor.engine import segments
 from athanor.engine.schema import ColumnType
 from athanor.errors import Conflict, InvalidInput, NotFound, ScopeMissing, TooLarge, Unavailable
-from athanor.services import arrivals, ingest
+from athanor.services import ingest
 from athanor.services.profile import make_profile
+from athanor.services.rows import arrivals
 
 
 def test_a_file_becomes_a_dataset_with_rows_columns_and_types(world):

@@ -19,6 +19,4 @@ class Alias:
     text: str  # unique for the owner in the dialect
     object_id: UUID
     created_at: datetime
-    said: Mapping[str, str] = field(
-        default_factory=dict
-    )  # what the dialect echoes with it, even when the noun is gone
+    said: Mapping[str, str] = field(default_factory=dict)  # what the dialect echoes with it, even when the noun is gone

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from athanor.services.collections.models import VectorModels
+from athanor.services.collections.single_rows import VectorRows
+from athanor.services.collections.vectors import Vectors
 from athanor.services.datasets import Datasets
 from athanor.services.deploy import Deploy
 from athanor.services.ingest import Ingest
@@ -14,9 +17,6 @@ from athanor.services.projects import Projects
 from athanor.services.register import Register
 from athanor.services.runs import Runs
 from athanor.services.train import Train
-from athanor.services.vector_models import VectorModels
-from athanor.services.vector_rows import VectorRows
-from athanor.services.vectors import Vectors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,13 +17,13 @@ from athanor.core.ids import new_id
 from athanor.core.names import check_name
 from athanor.core.ports import BlobStore, Records
 from athanor.errors import Conflict, InvalidInput
-from athanor.services import row_ids, row_pages
-from athanor.services.appending import came_already, check_columns, check_rows
-from athanor.services.arrivals import Arrivals, Keeping, fingerprint
-from athanor.services.contents import content_of
-from athanor.services.growing import MERGED, Growing
 from athanor.services.references import remove_dataset
-from athanor.services.row_pages import MEDIA_TYPES, Download, RowsPage
+from athanor.services.rows import row_ids, row_pages
+from athanor.services.rows.appending import came_already, check_columns, check_rows
+from athanor.services.rows.arrivals import Arrivals, Keeping, fingerprint
+from athanor.services.rows.contents import content_of
+from athanor.services.rows.growing import MERGED, Growing
+from athanor.services.rows.row_pages import MEDIA_TYPES, Download, RowsPage
 from athanor.services.versions import (
     DatasetView,
     is_frozen,

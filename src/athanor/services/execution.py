@@ -15,7 +15,7 @@ from athanor.core.ports import EVERYONE, Records, Transaction
 from athanor.core.run import Run
 from athanor.engine.schema import Schema
 from athanor.errors import Conflict
-from athanor.services.contents import Content, content_of
+from athanor.services.rows.contents import Content, content_of
 
 Told = tuple[datetime, EventKind, Mapping[str, Any]]
 

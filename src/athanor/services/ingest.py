@@ -20,8 +20,8 @@ from athanor.core.names import check_name, handle_for
 from athanor.core.ports import BlobStore, Page, Records, Transaction
 from athanor.engine.readers.containers import without_ending
 from athanor.errors import Conflict, NotFound
-from athanor.services.arrivals import Arrival, Arrivals, fingerprint
 from athanor.services.projects import default_project
+from athanor.services.rows.arrivals import Arrival, Arrivals, fingerprint
 from athanor.services.versions import DatasetView, is_made_of, newest_view, profile_job, segments_of, version_numbered
 
 if TYPE_CHECKING:

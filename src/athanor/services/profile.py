@@ -12,7 +12,7 @@ from athanor.core.dataset import DatasetVersion
 from athanor.core.ids import new_id
 from athanor.core.ports import EVERYONE, BlobStore, Records
 from athanor.errors import Conflict
-from athanor.services.contents import content_of
+from athanor.services.rows.contents import content_of
 
 SEED = 0  # a profile of all rows leaves nothing to chance
 

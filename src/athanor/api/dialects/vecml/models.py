@@ -15,9 +15,9 @@ from athanor.core.names import check_handle
 from athanor.engine.metrics import METRICS
 from athanor.engine.plan import Plan
 from athanor.errors import Conflict
+from athanor.services.collections.models import Question
 from athanor.services.jobs import JobView
 from athanor.services.runs import RunView
-from athanor.services.vector_models import Question
 
 TAG = "Models"
 PRESETS: Mapping[str, str] = {  # the vendor's mode -> how hard to try

@@ -10,8 +10,8 @@ from athanor.api.dialects.vecml.operation import Caller, Operation
 from athanor.api.dialects.vecml.records import holds_vectors, read_records
 from athanor.core.actor import Scope
 from athanor.errors import InvalidInput
-from athanor.services.prediction_files import SentFile
-from athanor.services.vector_models import Source
+from athanor.services.collections.models import Source
+from athanor.services.collections.prediction_files import SentFile
 
 
 def predict(body: model_bodies.Predict, caller: Caller) -> dict[str, Any]:

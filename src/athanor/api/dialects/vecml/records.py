@@ -15,7 +15,7 @@ from athanor.api.dialects.vecml.attributes import attributes_of, ids_of
 from athanor.api.dialects.vecml.matrices import matrix_of
 from athanor.engine.readers.json_text import elements
 from athanor.errors import InvalidInput
-from athanor.services.vector_batches import VectorBatch
+from athanor.services.collections.batches import VectorBatch
 
 _HEAD = 2**20  # bytes that show what a file holds
 _AT_ONCE = 2048  # records that are objects at the same time

@@ -16,8 +16,8 @@ from athanor.api.dialects.vecml.operation import Caller, Operation
 from athanor.api.dialects.vecml.vector_types import BYTES, vector_type_of
 from athanor.core.actor import Scope
 from athanor.errors import InvalidInput
-from athanor.services.vector_batches import VectorBatch
-from athanor.services.vectors import CollectionView
+from athanor.services.collections.batches import VectorBatch
+from athanor.services.collections.vectors import CollectionView
 
 TAG = "Data"
 _ROW = 'As many numbers as the collection has dimensions; of a sparse one `{"index": value}` or `[[index, value], …]`.'

@@ -15,7 +15,7 @@ from athanor.api.dialects.vecml.vector_types import BYTES, storage_of
 from athanor.core.actor import Scope
 from athanor.engine.schema import Storage
 from athanor.errors import InvalidInput
-from athanor.services.vector_files import UploadHow
+from athanor.services.collections.files import UploadHow
 
 TAG = "Files"
 NamesOrObjects = Annotated[list[Any], BeforeValidator(as_list)]

@@ -8,7 +8,7 @@ from athanor.engine.schema import Storage
 from athanor.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from athanor.services.vectors import CollectionView
+    from athanor.services.collections.vectors import CollectionView
 
 VECTOR_TYPE = "vector_type"  # label of a collection whose type is more than how it is stored
 DENSE, SPARSE, BYTES = "dense", "sparse", "dense8Bit"

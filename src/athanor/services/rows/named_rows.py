@@ -11,8 +11,8 @@ from athanor.core.dataset import Segment
 from athanor.core.ports import BlobStore
 from athanor.engine.schema import Schema
 from athanor.errors import NotFound
-from athanor.services import row_ids
-from athanor.services.contents import content
+from athanor.services.rows import row_ids
+from athanor.services.rows.contents import content
 
 if TYPE_CHECKING:
     import polars as pl

@@ -10,8 +10,8 @@ from athanor.engine.dataset import Dataset, Numbers, Vectors, Words
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.task import Task
 from athanor.errors import InvalidInput
-from athanor.services.model_inputs import ModelInputs, fitted, match_columns, needed, table_of
-from athanor.services.vector_batches import VectorBatch
+from athanor.services.collections.batches import VectorBatch
+from athanor.services.collections.inputs import ModelInputs, fitted, match_columns, needed, table_of
 
 MATRIX = np.arange(6, dtype=np.float32).reshape(2, 3)
 

@@ -14,7 +14,7 @@ from athanor.engine import cells
 from athanor.engine.dataset import Column, Dataset, Vectors, Words
 from athanor.engine.schema import Schema, Storage
 from athanor.errors import InvalidInput, TooLarge
-from athanor.services.vector_layout import (
+from athanor.services.collections.layout import (
     ID,
     LARGEST_INDEX,
     VECTOR,

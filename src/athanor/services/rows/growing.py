@@ -15,10 +15,10 @@ from athanor.core.dataset import DatasetVersion, Segment
 from athanor.core.ports import BlobStore, Records, Transaction
 from athanor.engine.schema import Schema
 from athanor.errors import AthanorError, Conflict, InvalidInput, NotFound
-from athanor.services import compaction, row_ids
-from athanor.services.appending import came_already, is_time_to_judge, judged, meaning, needed, together, widened
-from athanor.services.arrivals import Arrival, Arrivals
-from athanor.services.contents import content
+from athanor.services.rows import compaction, row_ids
+from athanor.services.rows.appending import came_already, is_time_to_judge, judged, meaning, needed, together, widened
+from athanor.services.rows.arrivals import Arrival, Arrivals
+from athanor.services.rows.contents import content
 from athanor.services.versions import DatasetView, move_on, newest_version, newest_view, segments_of
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ from athanor.engine.schema import Schema
 from athanor.engine.task import Task
 from athanor.errors import Conflict, InvalidInput, NotFound, ScopeMissing, TooLarge
 from athanor.services.aliases import Naming
-from athanor.services.model_inputs import ModelInputs
-from athanor.services.prediction_files import SentFile, read_file
-from athanor.services.vector_batches import VectorBatch
-from athanor.services.vector_models import Question, as_numbers
+from athanor.services.collections.batches import VectorBatch
+from athanor.services.collections.inputs import ModelInputs
+from athanor.services.collections.models import Question, as_numbers
+from athanor.services.collections.prediction_files import SentFile, read_file
 from support.training import train_now
 
 PROJECT = "default"

@@ -11,8 +11,8 @@ from athanor.engine.dataset import Column, Dataset, Numbers, Vectors
 from athanor.engine.schema import ColumnSchema, Schema, Storage
 from athanor.engine.task import Task
 from athanor.errors import InvalidInput
-from athanor.services.vector_batches import VectorBatch, attribute_columns
-from athanor.services.vector_layout import ID, VECTOR, attribute_schema, is_number, vector_schema, with_texts
+from athanor.services.collections.batches import VectorBatch, attribute_columns
+from athanor.services.collections.layout import ID, VECTOR, attribute_schema, is_number, vector_schema, with_texts
 
 _SHOWN = 10
 

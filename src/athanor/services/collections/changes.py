@@ -10,14 +10,14 @@ from athanor.engine.conform import conform
 from athanor.engine.dataset import Dataset
 from athanor.engine.schema import ColumnSchema, Schema, Storage
 from athanor.errors import InvalidInput
-from athanor.services.vector_batches import (
+from athanor.services.collections.batches import (
     VectorBatch,
     attribute_columns,
     check_attribute_names,
     check_batch,
     table_of,
 )
-from athanor.services.vector_layout import Layout, attribute_schema
+from athanor.services.collections.layout import Layout, attribute_schema
 
 if TYPE_CHECKING:
     import polars as pl

@@ -14,10 +14,10 @@ from uuid import UUID
 from athanor.core.dataset import DatasetVersion, Segment, SegmentKind
 from athanor.core.ids import new_id
 from athanor.core.ports import BlobStore, Records, Transaction
-from athanor.services import row_ids
-from athanor.services.arrivals import Arrivals, Keeping
-from athanor.services.contents import content
 from athanor.services.references import unreferred
+from athanor.services.rows import row_ids
+from athanor.services.rows.arrivals import Arrivals, Keeping
+from athanor.services.rows.contents import content
 from athanor.services.versions import is_frozen, newest_version, segments_of
 
 log = logging.getLogger(__name__)

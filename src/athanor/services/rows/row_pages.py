@@ -14,7 +14,7 @@ from athanor.core.ports import BlobStore
 from athanor.engine.readers.rejects import REJECTS_HEADER
 from athanor.engine.schema import ColumnSchema, Schema, Storage
 from athanor.errors import InvalidInput, NotSupported, Unavailable
-from athanor.services.contents import Content
+from athanor.services.rows.contents import Content
 
 if TYPE_CHECKING:
     import polars as pl

@@ -19,19 +19,19 @@ from athanor.core.names import check_name
 from athanor.core.ports import BlobStore, Records, Transaction
 from athanor.engine.schema import ColumnSchema, Schema
 from athanor.errors import Conflict, InvalidInput
-from athanor.services import row_ids
-from athanor.services.arrivals import Arrivals, Keeping
-from athanor.services.contents import content
+from athanor.services.collections.batches import check_ids
+from athanor.services.collections.changes import Values, attribute_column, with_values, with_vectors
+from athanor.services.collections.finding import find_collection
+from athanor.services.collections.layout import Layout, layout_of
+from athanor.services.collections.one_column import read_column
 from athanor.services.datasets import Datasets
-from athanor.services.growing import MERGED, Growing
-from athanor.services.ingest_jobs import Inserted, record_ingest
-from athanor.services.named_rows import in_order, rows_named
-from athanor.services.one_column import read_column
-from athanor.services.rewriting import put_in_place, with_column
-from athanor.services.row_changes import Values, attribute_column, with_values, with_vectors
-from athanor.services.vector_batches import check_ids
-from athanor.services.vector_collections import find_collection
-from athanor.services.vector_layout import Layout, layout_of
+from athanor.services.rows import row_ids
+from athanor.services.rows.arrivals import Arrivals, Keeping
+from athanor.services.rows.contents import content
+from athanor.services.rows.growing import MERGED, Growing
+from athanor.services.rows.ingest_jobs import Inserted, record_ingest
+from athanor.services.rows.named_rows import in_order, rows_named
+from athanor.services.rows.rewriting import put_in_place, with_column
 from athanor.services.versions import DatasetView, move_on, newest_version, newest_view, segments_of
 
 if TYPE_CHECKING:

@@ -13,9 +13,8 @@ from athanor.engine.dataset import Dataset, Vectors, Words
 from athanor.engine.readers import ReaderOptions
 from athanor.engine.schema import ColumnSchema, Schema, Storage
 from athanor.errors import InvalidInput
-from athanor.services.appending import together, unknown_columns, widened
-from athanor.services.vector_batches import attribute_columns, check_attribute_names, check_ids, check_whole
-from athanor.services.vector_layout import (
+from athanor.services.collections.batches import attribute_columns, check_attribute_names, check_ids, check_whole
+from athanor.services.collections.layout import (
     ID,
     Layout,
     as_layout,
@@ -27,6 +26,7 @@ from athanor.services.vector_layout import (
     rows_at_once,
     vector_schema,
 )
+from athanor.services.rows.appending import together, unknown_columns, widened
 
 if TYPE_CHECKING:
     from athanor.engine.segments import SegmentFile, Written

@@ -15,8 +15,8 @@ from athanor.core.ports import Transaction
 from athanor.core.project import Project
 from athanor.engine.schema import Schema, Storage
 from athanor.errors import Conflict, InvalidInput, NotFound
+from athanor.services.collections.layout import ID, LARGEST_INDEX, Layout, id_schema, layout_of, vector_schema
 from athanor.services.projects import find_project
-from athanor.services.vector_layout import ID, LARGEST_INDEX, Layout, id_schema, layout_of, vector_schema
 from athanor.services.versions import DatasetView
 
 EXISTS = "collection-exists"

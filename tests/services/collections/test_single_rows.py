@@ -15,9 +15,10 @@ from athanor.core.job import JobKind, JobState
 from athanor.engine.frames import SPARSE
 from athanor.engine.schema import Storage
 from athanor.errors import AthanorError, Conflict, InvalidInput, NotFound, ScopeMissing
-from athanor.services import compaction, rewriting, vector_rows
 from athanor.services.aliases import Naming
+from athanor.services.collections import single_rows as vector_rows
 from athanor.services.profile import make_profile
+from athanor.services.rows import compaction, rewriting
 from athanor.settings import Settings
 
 NAMING = Naming(dialect="vecml", text="me_default_rows_LabelJob")

@@ -15,10 +15,11 @@ from athanor.core.job import JobKind, JobState
 from athanor.engine.schema import ColumnType, Storage
 from athanor.engine.task import Task
 from athanor.errors import Conflict, Impossible, InvalidInput, NotFound, ScopeMissing, TooLarge
-from athanor.services import vector_batches, vectors
 from athanor.services.aliases import Naming
+from athanor.services.collections import batches as vector_batches
+from athanor.services.collections import vectors
+from athanor.services.collections.vectors import UploadHow, VectorBatch
 from athanor.services.profile import make_profile
-from athanor.services.vectors import UploadHow, VectorBatch
 
 NAMING = Naming(dialect="vecml", text="someone_p_c_UploadJob")
 
@@ -626,7 +627,7 @@ def test_an_unknown_format_is_refused(world, project):
 
 
 def test_files_are_shaped_in_parts(world, dense, monkeypatch):
-    monkeypatch.setattr("athanor.services.vector_files._AT_ONCE", 24)
+    monkeypatch.setattr("athanor.services.collections.files._AT_ONCE", 24)
     upload(world, "x,y,z\n" + "".join(f"{n},{n},{n}\n" for n in range(7)))
     assert [row["vector"][0] for row in rows(world)] == list(range(7))
     assert [row["string_id"] for row in rows(world)] == [str(n) for n in range(7)]

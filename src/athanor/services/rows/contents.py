@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from athanor.core.dataset import DatasetVersion, Segment, SegmentKind
 from athanor.core.ports import BlobStore, Transaction
-from athanor.services.row_ids import may_share
+from athanor.services.rows.row_ids import may_share
 from athanor.services.versions import segments_of
 
 if TYPE_CHECKING:

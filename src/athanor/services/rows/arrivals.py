@@ -27,8 +27,8 @@ from athanor.engine.readers.rejects import write_rejects
 from athanor.engine.reading_apart import Read, Reading, read_apart, read_here
 from athanor.engine.schema import Schema
 from athanor.errors import Conflict, InvalidInput, NotFound, TooLarge, Unavailable
-from athanor.services import row_ids
-from athanor.services.appending import with_vectors_as
+from athanor.services.rows import row_ids
+from athanor.services.rows.appending import with_vectors_as
 
 if TYPE_CHECKING:
     from athanor.engine.dataset import Dataset

@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 from athanor.engine.dataset import Dataset, Numbers, Times, Vectors, Words
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.errors import InvalidInput
-from athanor.services.vector_layout import as_layout, layout_of, vector_schema, with_texts
+from athanor.services.collections.layout import as_layout, layout_of, vector_schema, with_texts
 
 
 def column(name, storage):

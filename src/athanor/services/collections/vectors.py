@@ -16,14 +16,9 @@ from athanor.core.dataset import Segment, StoredDataset
 from athanor.core.ports import BlobStore, Records, Transaction
 from athanor.engine.schema import Storage
 from athanor.errors import Conflict, InvalidInput
-from athanor.services.arrivals import Arrival, Arrivals
-from athanor.services.generated_ids import reserve_ids
-from athanor.services.growing import Growing
-from athanor.services.ingest_jobs import Inserted, record_ingest
-from athanor.services.projects import find_project
-from athanor.services.references import clear, remove_dataset
-from athanor.services.vector_batches import VectorBatch, check_batch, check_whole, table_of
-from athanor.services.vector_collections import (
+from athanor.services.collections.batches import VectorBatch, check_batch, check_whole, table_of
+from athanor.services.collections.files import Shaping, UploadHow, check_how, known_columns, reader_options
+from athanor.services.collections.finding import (
     EXISTS,
     CollectionView,
     add_collection,
@@ -33,8 +28,13 @@ from athanor.services.vector_collections import (
     no_collection,
     vectors_schema,
 )
-from athanor.services.vector_files import Shaping, UploadHow, check_how, known_columns, reader_options
-from athanor.services.vector_layout import ID, as_stored, layout_of
+from athanor.services.collections.layout import ID, as_stored, layout_of
+from athanor.services.projects import find_project
+from athanor.services.references import clear, remove_dataset
+from athanor.services.rows.arrivals import Arrival, Arrivals
+from athanor.services.rows.generated_ids import reserve_ids
+from athanor.services.rows.growing import Growing
+from athanor.services.rows.ingest_jobs import Inserted, record_ingest
 from athanor.services.versions import DatasetView, newest_version, newest_view, newest_views, segments_of
 
 if TYPE_CHECKING:

@@ -19,17 +19,17 @@ from athanor.engine.schema import ColumnType
 from athanor.engine.task import Label, Task
 from athanor.errors import InvalidInput, NotFound
 from athanor.services.aliases import Naming
-from athanor.services.arrivals import Arrivals
-from athanor.services.contents import Content, content_of
-from athanor.services.model_inputs import ModelInputs, fit, fitted, match_columns, needed, table_of
+from athanor.services.collections.batches import VectorBatch
+from athanor.services.collections.finding import find_collection
+from athanor.services.collections.inputs import ModelInputs, fit, fitted, match_columns, needed, table_of
+from athanor.services.collections.layout import Layout, layout_of
+from athanor.services.collections.prediction_files import SentFile, read_file
+from athanor.services.collections.vectors import FIRST_INDEX
 from athanor.services.predict import Predict
-from athanor.services.prediction_files import SentFile, read_file
+from athanor.services.rows.arrivals import Arrivals
+from athanor.services.rows.contents import Content, content_of
 from athanor.services.runs import Runs, RunView
 from athanor.services.train import Train
-from athanor.services.vector_batches import VectorBatch
-from athanor.services.vector_collections import find_collection
-from athanor.services.vector_layout import Layout, layout_of
-from athanor.services.vectors import FIRST_INDEX
 from athanor.services.versions import newest_version
 
 if TYPE_CHECKING:

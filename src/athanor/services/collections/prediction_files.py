@@ -10,8 +10,8 @@ from athanor.engine.dataset import Dataset, Vectors
 from athanor.engine.readers import READERS, ReaderOptions
 from athanor.engine.schema import ColumnSchema, Schema
 from athanor.errors import InvalidInput
-from athanor.services.arrivals import Arrivals
-from athanor.services.model_inputs import ModelInputs
+from athanor.services.collections.inputs import ModelInputs
+from athanor.services.rows.arrivals import Arrivals
 
 FORMATS = ("csv", "json", "libsvm")
 _HEAD = 2**16

@@ -13,10 +13,10 @@ from athanor.core.ids import new_id
 from athanor.core.ports import BlobStore, Transaction
 from athanor.engine.schema import ColumnSchema, Schema
 from athanor.errors import Conflict
-from athanor.services import row_ids
-from athanor.services.arrivals import Keeping
-from athanor.services.contents import Content
 from athanor.services.references import unreferred
+from athanor.services.rows import row_ids
+from athanor.services.rows.arrivals import Keeping
+from athanor.services.rows.contents import Content
 from athanor.services.versions import is_frozen, move_on, segments_of
 
 if TYPE_CHECKING:
