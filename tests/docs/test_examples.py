@@ -99,7 +99,7 @@ def test_the_examples_of_a_page_work(page, reader, a_server):
     script = []
     for place, (language, block) in enumerate(blocks):
         if language == "python":
-            (reader.folder / f"block_{place}.py").write_text(block)
+            (reader.folder / f"block_{place}.py").write_text(block.replace(SERVER, address))
             script.append(f"python block_{place}.py")
         else:
             script.append(block.replace(SERVER, address))
