@@ -114,7 +114,8 @@ def predict(call: Caller, given: argparse.Namespace) -> None:
         for start in range(0, n_rows, given.batch):
             matrix = rng.standard_normal((min(given.batch, n_rows - start), given.dim))
             labels = (matrix[:, :20].sum(axis=1) + rng.standard_normal(len(matrix)) > 0).astype(int)
-            attributes = [{"label": str(label), "kind": "ABC"[label]} for label in labels]
+            kinds = rng.choice(list("ABC"), len(matrix)).tolist()
+            attributes = [{"label": str(label), "kind": kind} for label, kind in zip(labels, kinds, strict=True)]
             call("add_data_batch", **names, data=matrix.tolist(), attributes=attributes)
     names = {**PROJECT, "collection_name": "learned", "model_name": "m"}
     trained = call.wait(

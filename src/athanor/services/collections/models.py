@@ -257,6 +257,13 @@ class VectorModels:
                 return fitted(table_of(source), inputs)
 
     def _rows_of(self, actor: Actor, project: str, collection: str, inputs: ModelInputs) -> Dataset:
+        """The collection's rows; looked up once more where segments were merged while they were read."""
+        try:
+            return self._read_rows(actor, project, collection, inputs)
+        except OSError:
+            return self._read_rows(actor, project, collection, inputs)
+
+    def _read_rows(self, actor: Actor, project: str, collection: str, inputs: ModelInputs) -> Dataset:
         from athanor.engine.segments import read_segments
 
         with self._records.look(actor.organization_id) as transaction:

@@ -42,7 +42,7 @@ class Arrived:
 
     @property
     def is_large(self) -> bool:
-        return isinstance(self.body, Path)
+        return isinstance(self.body, Path) or len(self.body) > SMALL
 
 
 class Endpoint:

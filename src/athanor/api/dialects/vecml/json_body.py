@@ -9,9 +9,11 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from athanor.errors import InvalidInput
+from athanor.errors import InvalidInput, TooLarge
 
 Source = bytes | memoryview
+# Of a body without its bulk: as Python objects it takes up to twenty times as much.
+LARGEST_REST = 32 * 2**20
 _PLACEHOLDER = "the value that stands elsewhere"
 _NUMBERS = rb"[0-9eE+\-.,\s]*+"
 _DENSE = rb"\[" + _NUMBERS + rb"\]"
@@ -47,11 +49,13 @@ def read_fields(source: Source, bulky: Sequence[str] = ()) -> dict[str, Any]:
     if bulky and (found := _bulk(source, bulky)) is not None:
         name, bulk, (start, end) = found
         view = memoryview(source)
+        _check_rest(len(view) - (end - start))
         fields = _object(b"".join((view[:start], b'"', _PLACEHOLDER.encode(), b'"', view[end:])))
         # What was found may stand deeper, or be overridden by a field of the same name: then nothing is left out.
         if fields.get(name) == _PLACEHOLDER:
             fields[name] = bulk
             return fields
+    _check_rest(len(source))
     return _object(bytes(source))
 
 
@@ -92,6 +96,14 @@ def _bulk(source: Source, names: Sequence[str]) -> tuple[str, Bulk, tuple[int, i
     bulk = Bulk(kind, memoryview(source)[start:end])
     quotes = 1 if kind == "base64" else 0
     return found["name"].decode(), bulk, (start - quotes, end + quotes)
+
+
+def _check_rest(n_bytes: int) -> None:
+    if n_bytes > LARGEST_REST:
+        raise TooLarge(
+            f"Beside plain rows of numbers or one file in base64 a body may have {LARGEST_REST:,} bytes; {n_bytes:,} came. "
+            "Send fewer rows at a time; in rows of numbers nothing but numbers may stand."
+        )
 
 
 def _object(text: bytes) -> dict[str, Any]:
