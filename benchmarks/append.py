@@ -1,4 +1,4 @@
-"""Vectors appended to a dataset batch by batch, through the service, SQLite and the disk: rows a second."""
+"""Vectors inserted into a collection batch by batch, through the service, SQLite and the disk: rows a second."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import polars as pl
 
 from athanor.app import Platform, open_platform
 from athanor.core.actor import Actor
-from athanor.engine.dataset import Dataset, Vectors, Words
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.schema import Storage
+from athanor.services.aliases import Naming
+from athanor.services.collections.vectors import VectorBatch
 from athanor.settings import Settings
 
 
@@ -27,7 +27,7 @@ def main() -> None:
     with TemporaryDirectory() as name:
         platform = open_platform(Settings(data_folder=Path(name) / "data"))
         actor = platform.services.keys.authenticate(platform.services.keys.first_start() or "")
-        seconds, n_segments = append(platform, actor, Path(name), n_rows=given.rows, dim=given.dim, batch=given.batch)
+        seconds, n_segments = append(platform, actor, n_rows=given.rows, dim=given.dim, batch=given.batch)
         platform.close()
     print(
         f"{given.rows:,} x {given.dim} float32 with ids, {given.batch:,} at a time: "
@@ -36,34 +36,23 @@ def main() -> None:
     )
 
 
-def append(
-    platform: Platform, actor: Actor, folder: Path, *, n_rows: int, dim: int, batch: int
-) -> tuple[list[float], int]:
+def append(platform: Platform, actor: Actor, *, n_rows: int, dim: int, batch: int) -> tuple[list[float], int]:
     """Seconds of each batch, and the segments that are left."""
     rng = np.random.default_rng(0)
-    schema = Schema(
-        (
-            ColumnSchema(name="id", type=ColumnType.ID, storage=Storage.STRING),
-            ColumnSchema(name="v", type=ColumnType.VECTOR, storage=Storage.DENSE, dim=dim),
-        )
-    )
-    first = folder / "first.parquet"
-    pl.DataFrame({"id": ["first"], "v": np.zeros((1, dim), np.float32)}).write_parquet(first)
-    services = platform.services
-    dataset_id = services.ingest.receive(
-        first, filename=first.name, name="vectors", actor=actor, id_column="id"
-    ).dataset.id
+    services, place = platform.services, ("default", "vectors")
+    services.vectors.create(actor, *place, storage=Storage.DENSE, dim=dim)
     seconds = []
     for start in range(0, n_rows, batch):
         ids = [f"row-{number}" for number in range(start, start + batch)]
         matrix = rng.standard_normal((batch, dim), np.float32)
-        table = Dataset(schema, {"id": Words.of(ids), "v": Vectors(matrix)}, batch)
+        naming = Naming(dialect="vecml", text=f"batch {start}")
         began = time.perf_counter()
-        view = services.datasets.append_dataset(actor, dataset_id, table)
+        services.vectors.insert(actor, *place, VectorBatch(ids=ids, matrix=matrix), naming=naming)
         seconds.append(time.perf_counter() - began)
-    if view.version.n_rows != n_rows + 1:
-        raise SystemExit(f"{view.version.n_rows:,} rows are there, {n_rows + 1:,} came")
-    return seconds, services.ingest.get(actor, dataset_id).version.n_segments
+    version = services.vectors.get(actor, *place).version
+    if version.n_rows != n_rows:
+        raise SystemExit(f"{version.n_rows:,} rows are there, {n_rows:,} came")
+    return seconds, version.n_segments
 
 
 if __name__ == "__main__":

@@ -187,10 +187,12 @@ def asgi(settings: Settings, platform: Platform | None = None) -> ASGIApp:
                 json_bytes=settings.json_limit,
             )
         },
-        modes={
-            "high_speed": settings.vecml_high_speed_s,
-            "balanced": settings.vecml_balanced_s,
-            "high_accuracy": settings.vecml_high_accuracy_s,
+        options={
+            "vecml": {
+                "high_speed": settings.vecml_high_speed_s,
+                "balanced": settings.vecml_balanced_s,
+                "high_accuracy": settings.vecml_high_accuracy_s,
+            }
         },
         now=now,
         is_ready=used.check,

@@ -127,7 +127,7 @@ class World:
             spool=self.spool,
             limits=self.limits,
             now=self.clock,
-            modes={"high_speed": 15, "balanced": 300, "high_accuracy": 1800},
+            options={"vecml": {"high_speed": 15, "balanced": 300, "high_accuracy": 1800}},
             version="1.2.3",
             clock=lambda: 0.0,
         )

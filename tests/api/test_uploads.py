@@ -114,13 +114,32 @@ def test_a_form_that_is_none_is_refused_in_words(spool, body, how, says):
 @pytest.mark.parametrize(
     "body",
     [
-        form(part(b"name", b"x" * 70_000), part(b"file", b"x", b"a")),
+        form(part(b"name", b"x" * 2**20 + b"x"), part(b"file", b"x", b"a")),
+        form(*(part(b"f%d" % number, b"x" * 2**18) for number in range(5)), part(b"file", b"x", b"a")),
         form(*(part(b"f%d" % number, b"x") for number in range(60)), part(b"file", b"x", b"a")),
     ],
 )
 def test_fields_are_bounded(spool, body):
     with pytest.raises(TooLarge):
         receive_form(spool, body, step=4096)
+
+
+def test_a_field_that_comes_twice_is_refused_rather_than_half_of_it_lost(spool):
+    body = form(part(b"names", b"a"), part(b"names", b"b"), part(b"file", b"x", b"f"))
+    with pytest.raises(InvalidInput, match="'names' more than once"):
+        receive_form(spool, body)
+
+
+def test_whoever_takes_a_form_may_set_the_bound_of_its_fields(spool):
+    body = form(part(b"a", b"x" * 60), part(b"b", b"x" * 40), part(b"file", b"y" * 200, b"f"))
+
+    async def take(fields_bytes):
+        async with spool.form(request(body), fields_bytes=fields_bytes) as received:
+            return len(received.path.read_bytes()), sum(map(len, received.fields.values()))
+
+    assert asyncio.run(take(100)) == (200, 100)
+    with pytest.raises(TooLarge, match="99 bytes"):
+        asyncio.run(take(99))
 
 
 @pytest.mark.parametrize("kind", ["form", "body"])
@@ -172,6 +191,19 @@ def test_open_uploads_are_bounded_and_counted_down_again(tmp_path):
     with pytest.raises(Unavailable, match="1 uploads are under way"):
         asyncio.run(two())
     assert receive_form(spool, form(part(b"file", b"x", b"a")))[0] == b"x"
+
+
+def test_uploads_that_are_counted_apart_keep_each_other_out_of_nothing(tmp_path):
+    spool = Spool(tmp_path, max_open=1)
+
+    async def two():
+        async with (
+            spool.body(request(b"x"), filename="a") as one,
+            spool.apart().body(request(b"y"), filename="b") as other,
+        ):
+            return one.path.parent == other.path.parent
+
+    assert asyncio.run(two())
 
 
 @pytest.mark.parametrize("size", [1, 3 * 2**20])

@@ -128,6 +128,20 @@ def test_what_is_not_safely_on_the_disk_is_not_there(folder, monkeypatch):
     assert list((folder / ".tmp").iterdir()) == []
 
 
+def test_deleting_one_file_does_not_wait_for_the_disk_and_a_folder_does(folder, monkeypatch, model_folder):
+    """A file is there or not; of a folder that was not synced, a crash could bring back some of its files."""
+    blobs = LocalBlobs(folder)
+    blobs.put("a/b", io.BytesIO(b"x"))
+    blobs.put_folder("models/1", model_folder)
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    blobs.delete("a/b")
+    assert synced == []
+    blobs.delete("models/1")
+    assert synced != []
+    assert seen(blobs) == {}
+
+
 def test_file_and_folder_are_synced_before_put_returns(folder, monkeypatch):
     synced = []
     real = os.fsync

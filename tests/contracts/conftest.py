@@ -25,6 +25,7 @@ from athanor.core.project import Project
 from athanor.core.run import Run
 from athanor.engine.plan import Plan
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.scores import MeasuredOn
 from athanor.engine.task import Task
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 123456, tzinfo=UTC)
@@ -108,8 +109,8 @@ class World:
         return Run(**self._common(given | {"job_id": new_id(), "owner_id": self.user.id} | changes))
 
     def job(self, **changes) -> Job:
-        given = {"project_id": self.project.id, "kind": JobKind.TRAIN, "lane": Lane.TRAIN, "subject_id": new_id()}
-        given |= {"result": {"n_rows": 3}}
+        given = {"project_id": self.project.id, "kind": JobKind.TRAIN, "lane": Lane.TRAIN}
+        given |= {"subject_id": new_id(), "dataset_id": new_id(), "result": {"n_rows": 3}}
         return Job(**self._common(given | {"updated_at": self.now} | changes))
 
     def alias(self, **changes) -> Alias:
@@ -119,9 +120,8 @@ class World:
 
     def model(self, run: Run, **changes) -> Model:
         given = {"run_id": run.id, "name": "LightGBM-2", "family": "gbdt", "metric": "rmse", "score": 0.1 + 0.2}
-        return Model(
-            **self._common(given | {"rank": 1, "fit_s": 1.5, "predict_s": 0.25, "scores": {"r2": 0.5}} | changes)
-        )
+        scored = {"scores": {"r2": 0.5}, "scored_on": MeasuredOn.VALIDATION, "n_scored": 7}
+        return Model(**self._common(given | {"rank": 1, "fit_s": 1.5, "predict_s": 0.25} | scored | changes))
 
     def registered(self, **changes) -> RegisteredModel:
         given = {"project_id": self.project.id, "name": "Prices", "handle": f"prices-{uuid4().hex}", "description": "x"}

@@ -79,9 +79,8 @@ def make(world, collection, number, *rest):
         return world.segment(world.dataset(id=an_id(1, parent)), id=an_id(2, number), position=position)
     state, request, error, seconds = rest
     created_at = world.now + timedelta(seconds=seconds)
-    return world.job(
-        id=an_id(3, number), subject_id=an_id(4, 0), state=state, request=request, error=error, created_at=created_at
-    )
+    told = {"state": state, "request": request, "error": error, "created_at": created_at}
+    return world.job(id=an_id(3, number), subject_id=an_id(4, 0), dataset_id=an_id(1, 0), **told)
 
 
 def act(tx, world, what, *rest):

@@ -36,6 +36,7 @@ def a_job(state: JobState = JobState.QUEUED, **more) -> Job:
         "kind": JobKind.TRAIN,
         "lane": Lane.TRAIN,
         "subject_id": new_id(),
+        "dataset_id": new_id(),
         "created_at": NOW,
         "updated_at": NOW,
         "state": state,

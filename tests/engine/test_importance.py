@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -55,9 +56,23 @@ def test_features_add_up_to_the_column_or_the_component_that_they_were_made_from
         ("vector", 1, pytest.approx(0.3)),
         ("age", None, 0.2),
         ("colour", None, 0.1),
-        ("vector", 0, 0.0),
-        ("vector", 2, 0.0),
     ]
+
+
+def test_components_of_sparse_vectors_that_nothing_relies_on_are_left_out_and_no_columns():
+    schema = Schema((*SCHEMA.columns, ColumnSchema(name="dense", type=ColumnType.VECTOR, storage=Storage.DENSE, dim=2)))
+    found = [(each.column, each.component) for each in importance(schema, [relying_on(0, 0, 1, 0, 0, 0, 0)])]
+    assert found == [("vector", 3), ("age", None), ("colour", None), ("dense", 0), ("dense", 1)]
+
+
+def test_of_a_vector_with_millions_of_components_the_greatest_are_told():
+    column = ColumnSchema(name="vector", type=ColumnType.VECTOR, storage=Storage.SPARSE, dim=4_000_000)
+    sizes = np.arange(1.0, 30_001.0)
+    view = SimpleNamespace(n_features=30_000, sources=(Source("vector", 30_000, np.arange(0, 3_000_000, 100)),))
+    model = SimpleNamespace(importance=lambda _: sizes)
+    found = importance(Schema((column,)), [Reliance(model=model, view=view, part=1.0)])
+    assert [each.component for each in found] == [place * 100 for place in range(29_999, 19_999, -1)]
+    assert found[0].share == pytest.approx(30_000 / sizes.sum())
 
 
 def test_equal_shares_stand_in_the_order_of_the_columns():
@@ -67,8 +82,6 @@ def test_equal_shares_stand_in_the_order_of_the_columns():
         ("vector", 1),
         ("vector", 3),
         ("colour", None),
-        ("vector", 0),
-        ("vector", 2),
     ]
 
 

@@ -23,10 +23,10 @@ APPENDING = """if True:
     from pathlib import Path
     from uuid import UUID
     from athanor.app import open_platform
-    from athanor.services.rows import compaction
+    from athanor.services.rows import compaction, rewriting
     from athanor.services.aliases import Naming
     from athanor.settings import Settings
-    compaction.MOST_SMALL = 5
+    compaction.MOST_SMALL, rewriting._PIECE_ROWS = 5, 4
     folder, dataset_id, key, number = Path(sys.argv[1]), UUID(sys.argv[2]), sys.argv[3], int(sys.argv[4])
     services = open_platform(Settings(data_folder=folder)).services
     actor = services.keys.authenticate(key)
@@ -86,6 +86,8 @@ def test_appended_and_deleted_rows_survive_the_death_of_who_brought_them(tmp_pat
         found = [row[0] for row in page.rows]
         assert len(found) == len(set(found)) == page.total
         assert set(found) ^ expected <= {f"r{last}", f"r{int(last) + 1}"}, "beyond what it was about to do"
+        numbers = [int(id_[1:]) for id_ in found[1:]]
+        assert numbers == sorted(numbers), "rows stand in the order in which they came"
         expected = set(found)
         cells = [dict(zip(page.columns, row, strict=True)) for row in page.rows]
         assert noted == {row["id"]: row["note"] for row in cells if row["id"] in noted}

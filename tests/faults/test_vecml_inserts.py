@@ -1,4 +1,4 @@
-"""`kill -9` of a server that takes vectors in, at any instant: acknowledged batches are there once, others wholly or not."""
+"""`kill -9` of a server that takes vectors in, at any instant: what it acknowledged is there once, the rest wholly or not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from support.server import ServerProcess, wait_for
-from support.vecml import Vecml
+from support.vecml import Vecml, encoded
 
 INSTANTS = int(os.environ.get("ATHANOR_FAULT_INSTANTS", "3"))
 SEED = int(os.environ.get("ATHANOR_FAULT_SEED", str(int(time.time()))))
@@ -30,16 +30,30 @@ def batch(number):
     }
 
 
+def changed(number):
+    """What becomes of the first row of the batch of this number, as `update_data` takes it."""
+    place = number * SIZE
+    return {"string_id": f"r{place}", "data": [place + 0.5] * DIM, "attributes": {"note": str(number)}}
+
+
+def places(n_rows):
+    """A value for each of so many rows: its place, as `attach_automl_label` takes it."""
+    text = "place\n" + "".join(f"{place}\n" for place in range(n_rows))
+    return {"attribute_name": "place", "file_format": "csv", "file_data": encoded(text.encode())}
+
+
 class Sender:
-    """Sends batch after batch from a thread until the server is gone.
+    """Sends batch after batch from a thread until the server is gone; it changes a row of each, and names all rows.
 
     acknowledged  number of a batch → the id of its job
     last          number of the batch that was sent last, whatever became of it
+    changed       numbers of the batches whose first row is changed
+    n_placed      rows that have been told their places
     """
 
     def __init__(self, server, first):
         self._server, self.first, self.last = server, first, first
-        self.acknowledged = {}
+        self.acknowledged, self.changed, self.n_placed = {}, set(), 0
         self.wrong = []
         self.has_begun = Event()
         self._thread = Thread(target=self._send)
@@ -53,18 +67,22 @@ class Sender:
         self._thread.join()
 
     def _send(self):
-        with Vecml(self._server) as vecml:
-            while True:
-                try:
-                    answer = vecml.post("add_data_batch", **PLACE, **batch(self.last))
-                except httpx.TransportError:
-                    return
-                if answer.status_code != 200:
-                    self.wrong.append(answer.text)
-                    return
-                self.acknowledged[self.last] = answer.json()["job_id"]
-                self.has_begun.set()
-                self.last += 1
+        try:
+            with Vecml(self._server) as vecml:
+                while True:
+                    number = self.last
+                    self.acknowledged[number] = vecml.ok("add_data_batch", **PLACE, **batch(number))["job_id"]
+                    self.last += 1
+                    vecml.ok("update_data", **PLACE, **changed(number))
+                    self.changed.add(number)
+                    self.has_begun.set()
+                    if number % 3 == 0:
+                        vecml.ok("attach_automl_label", **PLACE, **places(self.last * SIZE))
+                        self.n_placed = self.last * SIZE
+        except httpx.TransportError:
+            return
+        except AssertionError as error:
+            self.wrong.append(error)
 
 
 @pytest.mark.faults
@@ -77,7 +95,7 @@ def test_acknowledged_batches_survive_the_death_of_the_server(tmp_path, record_p
     with Vecml(server) as vecml:
         vecml.ok("create_project", project_name=PLACE["project_name"])
         vecml.ok("init", **PLACE, vector_type="dense", vector_dim=DIM)
-    jobs, there, following = {}, set(), 0  # of all instants: acknowledged batches, batches that are there
+    jobs, there, done, n_placed, following = {}, set(), set(), 0, 0  # of all instants
     for _ in range(INSTANTS):
         with Sender(server, following) as sender:
             time.sleep(rng.uniform(0.0, LATEST_S))
@@ -87,9 +105,11 @@ def test_acknowledged_batches_survive_the_death_of_the_server(tmp_path, record_p
         server.start()
         jobs |= sender.acknowledged
         there |= set(sender.acknowledged)
+        done |= sender.changed
+        n_placed = max(n_placed, sender.n_placed)
         with Vecml(server) as vecml:
             assert set(sender.acknowledged) == set(range(sender.first, sender.last))
-            if is_there(vecml, sender.last):
+            if is_there(vecml, sender.last, done, n_placed):
                 there.add(sender.last)
             assert vecml.ok("get_collection_info", **PLACE)["num_vectors"] == SIZE * len(there)
             # Whoever sends again what was not acknowledged is told what became of it.
@@ -98,15 +118,21 @@ def test_acknowledged_batches_survive_the_death_of_the_server(tmp_path, record_p
             there.add(sender.last)
         following = sender.last + 1
     with Vecml(server) as vecml:
-        assert [number for number in sorted(there) if not is_there(vecml, number)] == []
+        assert [number for number in sorted(there) if not is_there(vecml, number, done, n_placed)] == []
         assert vecml.ok("get_collection_info", **PLACE)["num_vectors"] == SIZE * len(there)
         assert {vecml.ok("get_upload_data_status", job_id=job)["status"] for job in jobs.values()} == {"finished"}
         assert len(set(jobs.values())) == len(jobs)
     assert server.end() == 0
 
 
-def is_there(vecml, number):
-    """Whether all rows of the batch are there, as they were sent. Raises AssertionError where only some of them are."""
+def is_there(vecml, number, done, n_placed):
+    """Whether all rows of the batch are there, as they were sent and changed since.
+
+    Raises AssertionError where only some of them are, one has the place of another, or a change was done by half.
+
+    done      the batches whose first row must be changed
+    n_placed  the rows that must know their places
+    """
     sent = batch(number)
     answer = vecml.post("get_data", **PLACE, string_ids=sent["string_ids"])
     if answer.status_code == 404:
@@ -115,8 +141,11 @@ def is_there(vecml, number):
         ] * SIZE
         return False
     assert answer.status_code == 200, answer.text
-    rows = zip(*sent.values(), strict=True)
-    assert answer.json()["vectors"] == [
-        {"string_id": id_, "data": data, "attributes": attributes} for id_, data, attributes in rows
-    ]
+    for place, row in enumerate(answer.json()["vectors"], start=number * SIZE):
+        said = row["attributes"]
+        assert said.pop("place", None if place >= n_placed else "no") in {str(place), None}
+        is_changed = "note" in said
+        assert is_changed or place != number * SIZE or number not in done
+        expected = changed(number) if is_changed else {"string_id": f"r{place}", "data": [float(place)] * DIM}
+        assert row == expected | {"attributes": {"label": str(place % 2), **expected.get("attributes", {})}}
     return True

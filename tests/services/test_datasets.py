@@ -11,8 +11,8 @@ from athanor.core.actor import Scope
 from athanor.core.dataset import SegmentKind
 from athanor.core.job import JobState
 from athanor.engine import segments
-from athanor.engine.dataset import Dataset, Vectors, Words
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.frames import SPARSE
+from athanor.engine.schema import ColumnType, Storage
 from athanor.engine.segments import read_segments
 from athanor.engine.task import Task
 from athanor.errors import AthanorError, Conflict, InvalidInput, NotFound, NotSupported, ScopeMissing, Unavailable
@@ -229,15 +229,10 @@ def test_two_at_once_that_append_the_same_file_append_it_once(world, plain):
 # --- vectors ----------------------------------------------------------------------------------------------------------
 
 
-def vectors(matrix, names):
-    storage = Storage.DENSE if isinstance(matrix, np.ndarray) else Storage.SPARSE
-    schema = Schema(
-        (
-            ColumnSchema(name="id", type=ColumnType.ID, storage=Storage.STRING),
-            ColumnSchema(name="v", type=ColumnType.VECTOR, storage=storage, dim=matrix.shape[1]),
-        )
-    )
-    return Dataset(schema, {"id": Words.of(names), "v": Vectors(matrix)}, len(names))
+def append_frame(world, dataset_id, frame):
+    path = world.folder / "frame.parquet"
+    frame.write_parquet(path)
+    return world.datasets.append(world.actor, dataset_id, path, filename=path.name)
 
 
 @pytest.fixture
@@ -249,42 +244,28 @@ def embedded(world):
     return world.ingest.receive(path, filename=path.name, name=None, actor=world.actor, id_column="id").dataset.id
 
 
-def test_a_block_of_vectors_is_appended(world, embedded):
-    block = vectors(np.asarray([[7, 8, 9]], np.float32), ["c"])
-    assert world.datasets.append_dataset(world.actor, embedded, block).version.n_rows == 3
+def test_vectors_of_a_file_are_appended(world, embedded):
+    frame = pl.DataFrame({"id": ["c"], "v": pl.Series([[7, 8, 9]], dtype=pl.Array(pl.Float32, 3))})
+    assert append_frame(world, embedded, frame).version.n_rows == 3
     assert world.datasets.rows(world.actor, embedded, offset=1).rows == [["b", [4, 5, 6]], ["c", [7, 8, 9]]]
 
 
 def test_vectors_of_another_length_and_rows_without_one_are_refused(world, embedded):
-    path = world.folder / "short.parquet"
-    pl.DataFrame({"id": ["c"], "v": [[1.0, 2.0]]}).write_parquet(path)
     with pytest.raises(InvalidInput, match="vectors of 3 numbers"):
-        world.datasets.append(world.actor, embedded, path, filename=path.name)
-    pl.DataFrame({"id": ["c"], "v": [1.0]}).write_parquet(path)
+        append_frame(world, embedded, pl.DataFrame({"id": ["c"], "v": [[1.0, 2.0]]}))
     with pytest.raises(InvalidInput, match="single values where dense values are expected"):
-        world.datasets.append(world.actor, embedded, path, filename=path.name)
-    with pytest.raises(InvalidInput, match="vectors of 3 numbers"):
-        world.datasets.append_dataset(world.actor, embedded, vectors(np.ones((1, 2), np.float32), ["c"]))
-    without = vectors(np.ones((1, 3), np.float32), ["c"]).select(["id"])
+        append_frame(world, embedded, pl.DataFrame({"id": ["c"], "v": [1.0]}))
     with pytest.raises(InvalidInput, match="'v' is not there, and a vector cannot be missing"):
-        world.datasets.append_dataset(world.actor, embedded, without)
+        append_frame(world, embedded, pl.DataFrame({"id": ["c"]}))
 
 
 def test_sparse_vectors_stay_sparse(world):
-    from scipy.sparse import csr_matrix
-
+    types = {"id": pl.String, "v": SPARSE}
     path = world.folder / "sparse.parquet"
-    pl.DataFrame(
-        {"id": ["a"], "v": [{"indices": [3], "values": [1.5]}]},
-        schema={
-            "id": pl.String,
-            "v": pl.Struct({"indices": pl.List(pl.UInt32), "values": pl.List(pl.Float32)}),
-        },
-    ).write_parquet(path)
+    pl.DataFrame({"id": ["a"], "v": [{"indices": [3], "values": [1.5]}]}, schema=types).write_parquet(path)
     view = world.ingest.receive(path, filename=path.name, name=None, actor=world.actor)
-    dim = view.version.schema["v"].dim
-    block = vectors(csr_matrix(([2.5], ([0], [1])), shape=(1, dim), dtype=np.float32), ["b"])
-    world.datasets.append_dataset(world.actor, view.dataset.id, block)
+    more = pl.DataFrame({"id": ["b"], "v": [{"indices": [1], "values": [2.5]}]}, schema=types)
+    append_frame(world, view.dataset.id, more)
     assert world.datasets.rows(world.actor, view.dataset.id).rows == [
         ["a", {"indices": [3], "values": [1.5]}],
         ["b", {"indices": [1], "values": [2.5]}],
@@ -784,6 +765,16 @@ def test_a_dataset_that_a_run_was_made_from_is_kept(world):
     world.put_in_state(run, JobState.STOPPED)
     world.runs.delete(world.actor, run.run.id)
     world.datasets.delete(world.actor, run.run.dataset_id)
+
+
+def test_a_dataset_that_a_run_is_validated_on_is_kept(world):
+    other = world.a_dataset()
+    run = world.a_run(validation_id=other.dataset.id)
+    with pytest.raises(Conflict, match="'churn' was validated on this dataset") as caught:
+        world.datasets.delete(world.actor, other.dataset.id)
+    assert caught.value.code == "dataset-in-use"
+    world.runs.delete(world.actor, run.run.id)
+    world.datasets.delete(world.actor, other.dataset.id)
 
 
 def test_blobs_that_another_dataset_shares_stay(world):

@@ -25,6 +25,7 @@ def an_upload(world, dataset=None):
         kind=JobKind.INGEST,
         lane=LANES[JobKind.INGEST],
         subject_id=dataset.dataset.id,
+        dataset_id=dataset.dataset.id,
         created_at=world.clock(),
         updated_at=world.clock(),
         state=JobState.SUCCEEDED,
@@ -39,15 +40,16 @@ def an_upload(world, dataset=None):
 def test_an_upload_is_found_by_its_name_with_what_came_of_it(world):
     job = an_upload(world)
     view = world.jobs.named(world.actor, "vecml", UPLOAD.text)
-    assert (view.job, view.models) == (job, ())
+    assert (view.job, view.trained) == (job, None)
     assert view.job.result == {"n_rows": 40}
 
 
-def test_a_training_is_found_by_its_name_with_its_models_best_first(world):
+def test_a_training_is_found_by_its_name_with_the_run_that_it_trains(world):
     started = world.a_run(naming=TRAIN)
     assert started.job_name == TRAIN.text
     view = world.jobs.named(world.actor, "vecml", started.job_name)
-    assert (view.job, view.models, view.alias.said) == (started.job, (), {"model_name": "m"})
+    assert (view.job, view.alias.said) == (started.job, {"model_name": "m"})
+    assert view.trained == world.runs.get(world.actor, started.run.id)
 
 
 def test_an_unknown_job_and_somebody_elses_do_not_exist(world):
@@ -75,7 +77,8 @@ def test_the_job_of_a_discarded_run_keeps_its_name_until_its_dataset_goes(world)
     view = world.a_run(dataset=dataset, naming=TRAIN)
     world.runs.discard(world.actor, view.run.id)
     found = world.jobs.named(world.actor, "vecml", TRAIN.text)
-    assert (found.job.id, found.job.state, found.models) == (view.job.id, JobState.STOPPED, ())
+    assert (found.job.id, found.job.state, found.trained) == (view.job.id, JobState.STOPPED, None)
+    assert found.job.subject_id == view.run.id
     assert "deleted before its training was finished" in (found.job.error or "")
     world.datasets.delete(world.actor, dataset.dataset.id)
     for text in (TRAIN.text, UPLOAD.text):

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import io
 
+import pytest
+
 from athanor.core.ids import new_id
+from athanor.core.job import FINAL, JobState
 from athanor.core.ports import EVERYONE
 from athanor.errors import Unavailable
 from athanor.services.profile import make_profile
@@ -52,10 +55,10 @@ def test_the_sweep_leaves_blobs_that_may_still_get_their_record(world):
     assert sweep(world.records, world.blobs, now=now + timedelta(hours=25)) == 1
 
 
-def test_a_dataset_goes_with_its_runs_where_that_is_asked_for(world):
+def test_a_dataset_goes_with_the_runs_that_were_made_from_it(world):
     kept, gone = world.a_finished_run("kept"), world.a_finished_run("gone")
     with world.records.change(EVERYONE) as transaction:
-        left = remove_dataset(transaction, gone.run.dataset_id, with_runs=True)
+        left = remove_dataset(transaction, gone.run.dataset_id, now=world.clock())
     assert [run.id for run in world.all_of("runs")] == [kept.run.id]
     assert {model.run_id for model in world.all_of("models")} == {kept.run.id}
     assert [dataset.id for dataset in world.all_of("datasets")] == [kept.run.dataset_id]
@@ -63,6 +66,21 @@ def test_a_dataset_goes_with_its_runs_where_that_is_asked_for(world):
     clear(left, world.blobs, world.runs_folder)
     assert list(world.blobs.keys(gone.models[0].artifact)) == []
     assert list(world.blobs.keys(kept.models[0].artifact)) != []
+
+
+@pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING, *sorted(FINAL)])
+def test_a_run_that_was_to_be_validated_on_a_dataset_that_goes_fails_in_words_and_a_finished_one_stays(world, state):
+    other = world.a_dataset()
+    view = world.a_run(validation_id=other.dataset.id)
+    world.change_job(view, state=state, token=new_id(), error="as it was")
+    with world.records.change(EVERYONE) as transaction:
+        remove_dataset(transaction, other.dataset.id, now=world.clock())
+    found = world.runs.get(world.actor, view.run.id)
+    if state in FINAL:
+        assert (found.state, found.job.error) == (state, "as it was")
+    else:
+        assert (found.state, found.job.finished_at, found.job.token) == (JobState.FAILED, world.clock(), None)
+        assert "was to be validated on was deleted" in (found.job.error or "")
 
 
 def test_what_cannot_be_cleared_now_does_not_keep_the_rest(world, monkeypatch):
@@ -82,3 +100,11 @@ def test_what_cannot_be_cleared_now_does_not_keep_the_rest(world, monkeypatch):
     clear(Gone(blobs=tuple(keys), runs=(run_id, new_id())), world.blobs, world.runs_folder)
     assert list(world.blobs.keys()) == [keys[0]]
     assert list(world.runs_folder.iterdir()) == []
+
+
+def test_a_dataset_whose_runs_are_validated_on_itself_goes_with_them(world):
+    view = world.a_dataset()
+    world.a_run(dataset=view, validation_id=view.dataset.id)
+    with world.records.change(EVERYONE) as transaction:
+        remove_dataset(transaction, view.dataset.id, now=world.clock())
+    assert (world.all_of("runs"), world.all_of("jobs")) == ([], [])

@@ -284,15 +284,6 @@ def test_the_names_of_a_deleted_runs_jobs_go_with_it(world):
     assert world.all_of("aliases") == []
 
 
-def test_a_run_is_found_by_its_handle_in_its_dataset(world):
-    dataset, other = world.a_dataset(), world.a_dataset()
-    view = world.a_run("Model 1", dataset, handle="Model 1")
-    assert world.runs.named(world.actor, dataset.dataset.id, "Model 1") == view
-    for dataset_id, handle in ((dataset.dataset.id, "model 1"), (other.dataset.id, "Model 1")):
-        with pytest.raises(NotFound, match=f"The model '{handle}' does not exist"):
-            world.runs.named(world.actor, dataset_id, handle)
-
-
 def test_the_runs_of_a_dataset_come_oldest_first(world):
     dataset = world.a_dataset()
     world.a_run("elsewhere")
@@ -431,8 +422,7 @@ def test_looking_at_runs_and_changing_them_need_their_scopes(world, what):
 
 def test_finding_and_counting_need_the_scope_to_read(world):
     nobody = new_id()
-    named = partial(world.runs.named, dataset_id=nobody, handle="m")
-    for look in (world.runs.find, world.runs.counts, partial(world.runs.of_dataset, dataset_id=nobody), named):
+    for look in (world.runs.find, world.runs.counts, partial(world.runs.of_dataset, dataset_id=nobody)):
         with pytest.raises(ScopeMissing, match="runs:read"):
             look(world.without(Scope.RUNS_READ))
 

@@ -12,7 +12,9 @@ from athanor.core.job import Job
 from athanor.core.model import Model
 from athanor.core.ports import EVERYONE, BlobStore, Records
 from athanor.engine.learn import learn
+from athanor.engine.model_files import read_head
 from athanor.engine.pool import InlinePool
+from athanor.engine.scores import read_scores
 from athanor.engine.segments import read_segments
 from athanor.errors import AthanorError
 from athanor.services.execution import Execution
@@ -34,6 +36,8 @@ def train_now(
         execution.fail(job, str(error))
     else:
         artifact = f"models/{new_id()}"
+        measured = read_scores(result.folder)
+        execution.resolve(job, problem=read_head(result.folder)["task"]["problem"], metric=result.metric)
         blobs.put_folder(artifact, result.folder)
         best = result.leaderboard[0]
         model = Model(
@@ -50,6 +54,8 @@ def train_now(
             created_at=now(),
             artifact=artifact,
             scores=result.scores,
+            scored_on=None if measured is None else measured.measured_on,
+            n_scored=0 if measured is None else measured.n_rows,
         )
         execution.succeed(job, [model])
     with records.look(EVERYONE) as transaction:

@@ -32,7 +32,7 @@ QUEUED, RUNNING, STOPPED, SUCCEEDED = JobState.QUEUED, JobState.RUNNING, JobStat
 def a_job(lane=Lane.TRAIN, **fields):
     at = datetime(2030, 1, 1, tzinfo=UTC)
     kind = JobKind.TRAIN if lane is Lane.TRAIN else JobKind.PROFILE
-    ids = {name: new_id() for name in ("id", "organization_id", "project_id", "subject_id")}
+    ids = {name: new_id() for name in ("id", "organization_id", "project_id", "subject_id", "dataset_id")}
     return Job(**ids, kind=kind, lane=lane, created_at=at, updated_at=at, state=RUNNING, **fields)
 
 
@@ -221,7 +221,7 @@ def test_a_job_is_trained_from_the_upload_to_its_models(yard, real):
     assert yard.execution.run_of(job).task.problem == "binary"
     folds = (yard.run_folder(job) / "fits.log").read_text().splitlines()
     assert len(folds) == len(set(folds)) == 6
-    assert not is_locked(yard.place.job_lock(job.id))
+    yard.wait_for(lambda: not is_locked(yard.place.job_lock(job.id)), "the end of all processes of the job")
 
 
 def validated(yard, tmp_path, text):

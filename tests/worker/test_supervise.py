@@ -15,7 +15,7 @@ import pytest
 from athanor.core.job import MAX_FRUITLESS_ATTEMPTS, JobKind, JobState, Lane, Request
 from athanor.engine import memory
 from athanor.engine.model_files import read_head
-from athanor.engine.scores import read_scores
+from athanor.engine.scores import MeasuredOn, read_scores
 from athanor.errors import Conflict, Impossible, Unavailable
 from athanor.services.execution import Execution
 from athanor.worker import supervise as supervising
@@ -81,8 +81,13 @@ def test_a_job_whose_trainer_found_a_model_succeeds_with_it(yard, trainer, leave
     assert [model.artifact is not None for model in models] == [True] + [False] * (len(models) - 1)
     assert read_head(yard.place.blobs.local(models[0].artifact))["score"] == models[0].score
     assert {"accuracy", "roc_auc", "f1_macro"} <= set(models[0].scores)
-    assert models[0].scores == read_scores(yard.place.blobs.local(models[0].artifact)).by_metric
-    assert [dict(model.scores) for model in models[1:]] == [{}] * (len(models) - 1)
+    scores = read_scores(yard.place.blobs.local(models[0].artifact))
+    assert models[0].scores == scores.by_metric
+    assert (models[0].scored_on, models[0].n_scored) == (MeasuredOn.OUT_OF_FOLD, scores.n_rows)
+    assert scores.n_rows > 0
+    assert [(dict(model.scores), model.scored_on, model.n_scored) for model in models[1:]] == [({}, None, 0)] * (
+        len(models) - 1
+    )
 
 
 def test_a_model_that_was_made_before_there_were_scores_has_none(yard, trainer, leave_model):
@@ -93,7 +98,8 @@ def test_a_model_that_was_made_before_there_were_scores_has_none(yard, trainer, 
 
     trainer(leave_unscored)
     job = ended(yard, a_taken_job(yard))
-    assert (job.state, yard.models(job)[0].scores) == (SUCCEEDED, {})
+    best = yard.models(job)[0]
+    assert (job.state, best.scores, best.scored_on) == (SUCCEEDED, {}, None)
 
 
 def test_a_job_whose_trainer_found_nothing_fails_in_words(yard, trainer):

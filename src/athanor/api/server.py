@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -17,7 +15,6 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from athanor.api.dialects import DIALECTS, FAULT, Now, Surroundings
-from athanor.api.dialects.vecml.words import OPERATIONS
 from athanor.api.docs import docs_page
 from athanor.api.json_response import SafeJSONResponse
 from athanor.api.limits import Clock, Limited, Limits, Rates, TokenBuckets
@@ -32,29 +29,12 @@ log = logging.getLogger(__name__)
 Hook = Callable[[], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """A place outside every prefix, and the dialect that answers there."""
-
-    methods: frozenset[str] | None  # None: all
-    paths: re.Pattern[str]
-    dialect: str
-
-
-# The first row that fits decides.
-SHARED: tuple[Shared, ...] = (
-    Shared(None, re.compile(r"/v1(/.*)?"), "native"),
-    Shared(None, re.compile(r"/api/v1(/.*)?"), "workbench"),
-    Shared(None, re.compile(rf"/api/+({'|'.join(OPERATIONS)})/*"), "vecml"),  # its clients join with a slash too many
-)
-
-
 class Server:
     """The ASGI application.
 
     limits      of all dialects together
     own_limits  of dialects that have limits and buckets of their own
-    modes       seconds of a training, as `Surroundings` has them
+    options     of dialects that the operator sets something for, as `Surroundings` has them
     is_ready    raises Unavailable while the platform cannot work
     on_stop     what is to be done when the server goes down, in this order
     """
@@ -67,7 +47,7 @@ class Server:
         limits: Limits,
         now: Now,
         own_limits: Mapping[str, Limits] = MappingProxyType({}),
-        modes: Mapping[str, float] = MappingProxyType({}),
+        options: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
         is_ready: Hook = lambda: None,
         on_stop: Sequence[Hook] = (),
         version: str = "",
@@ -75,13 +55,13 @@ class Server:
     ) -> None:
         self._spool, self._is_ready, self._on_stop = spool, is_ready, tuple(on_stop)
         self._version, self._clock = version, clock
-        surroundings = Surroundings(services=services, spool=spool, now=now, modes=modes)
         rates = _rates(limits, clock)
         self._apps: dict[str, ASGIApp] = {}
         self._schemas: dict[str, Callable[[], dict[str, Any]]] = {}
         for name in DIALECTS.names():
             dialect = DIALECTS[name]
-            app = dialect.app(surroundings)
+            own = options.get(name, {})
+            app = dialect.app(Surroundings(services=services, spool=spool.apart(), now=now, options=own))
             self._schemas[name] = app.openapi
             self._apps[name] = Limited(
                 app,
@@ -115,7 +95,7 @@ class Server:
             await send(message)
 
         with bound(request_id=made):
-            dialect, below = _place(scope["method"], scope["path"])
+            dialect, below = place(scope["path"])
             if below:
                 scope = {**scope, "root_path": scope.get("root_path", "") + f"/{dialect}"}
             scope = {**scope, "state": dict(scope.get("state") or {})}
@@ -202,14 +182,14 @@ def _rates(limits: Limits, clock: Clock) -> Rates:
     return Rates(TokenBuckets(per_s=limits.requests_per_minute / 60, burst=limits.burst, clock=clock))
 
 
-def _place(method: str, path: str) -> tuple[str | None, bool]:
+def place(path: str) -> tuple[str | None, bool]:
     """The dialect that answers there, and whether the path stands below its prefix."""
     first = path[1:].partition("/")[0]
     if first in DIALECTS:
         return first, True
-    for shared in SHARED:
-        if (shared.methods is None or method in shared.methods) and shared.paths.fullmatch(path):
-            return shared.dialect, False
+    for name in DIALECTS.names():
+        if any(shared.fullmatch(path) for shared in DIALECTS[name].places()):
+            return name, False
     return None, False
 
 

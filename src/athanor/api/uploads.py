@@ -8,7 +8,6 @@ import unicodedata
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -26,7 +25,8 @@ _PREFIX = "upload-"
 _FORM, _URLENCODED = b"multipart/form-data", b"application/x-www-form-urlencoded"
 _HOW = "Send a multipart/form-data form with the file in a part named `file`, or the file's bytes as the body."
 _WRITE_BYTES = 2**20  # what is gathered before a thread writes it
-_MAX_FIELDS, _MAX_FIELD_BYTES = 50, 64 * 2**10
+_MAX_FIELDS = 50
+_FIELDS_BYTES = 2**20  # in all fields of a form, the file not counted
 MAX_OPEN_UPLOADS = 16  # at the same time; each may hold a spool file as large as the upload limit
 
 
@@ -44,6 +44,10 @@ class Spool:
 
     def __init__(self, scratch: Path, *, max_open: int = MAX_OPEN_UPLOADS) -> None:
         self._scratch, self._max_open, self._n_open = scratch, max_open, 0
+
+    def apart(self) -> Spool:
+        """The same folder for uploads that are counted on their own, so that neither kind keeps the other out."""
+        return Spool(self._scratch, max_open=self._max_open)
 
     def sweep(self) -> None:
         """Remove what a server that died left behind. Only one server uses a scratch folder."""
@@ -69,8 +73,8 @@ class Spool:
                 yield replace(received, fields=query)
 
     @asynccontextmanager
-    async def form(self, request: Request) -> AsyncIterator[Received]:
-        """The one file in the part `file` of a multipart form, and the form's other fields."""
+    async def form(self, request: Request, *, fields_bytes: int = _FIELDS_BYTES) -> AsyncIterator[Received]:
+        """The one file in the part `file` of a multipart form, and the form's other fields, so many bytes at most."""
         kind, options = parse_options_header(request.headers.get("content-type"))
         boundary = options.get(b"boundary", b"")
         if kind != _FORM or not boundary:
@@ -80,7 +84,7 @@ class Spool:
                 code="unsupported-media-type",
             )
         async with self._spool_file() as (path, file):
-            form = _Form(boundary)
+            form = _Form(boundary, fields_bytes)
             async for chunk in request.stream():
                 form.feed(chunk)
                 if len(form.pending) >= _WRITE_BYTES:
@@ -106,7 +110,7 @@ class Spool:
 
     @contextmanager
     def scratch_file(self) -> Iterator[tuple[Path, BinaryIO]]:
-        """A file for what a thread makes of something that came. Gone when the block ends.
+        """A new file, for what came or for what is made of it. Gone when the block ends.
 
         Whoever writes into it makes `disk_trouble` of an OSError.
         """
@@ -116,7 +120,7 @@ class Spool:
             yield path, file
         finally:
             if file is not None:
-                with suppress(OSError):
+                with suppress(OSError):  # on a full disk it tries once more to write what it holds
                     file.close()
             path.unlink(missing_ok=True)
 
@@ -125,23 +129,19 @@ class Spool:
         if self._n_open >= self._max_open:
             raise Unavailable(f"{self._n_open} uploads are under way, as many as this server takes. Try again soon.")
         self._n_open += 1
-        path, file = self._scratch / f"{_PREFIX}{uuid4().hex}", None
         try:
-            file = await to_thread.run_sync(partial(_create, path))
-            yield path, file
+            with self.scratch_file() as opened:
+                yield opened
         finally:
             self._n_open -= 1
-            if file is not None:
-                with suppress(OSError):  # on a full disk it tries once more to write what it holds
-                    file.close()
-            path.unlink(missing_ok=True)
 
 
 class _Form:
     """Reads a multipart form piece by piece: gathers the file's bytes in `pending`, keeps the other fields."""
 
-    def __init__(self, boundary: bytes) -> None:
+    def __init__(self, boundary: bytes, fields_bytes: int) -> None:
         self.pending = bytearray()
+        self._fields_bytes, self._n_left = fields_bytes, fields_bytes
         self.filename: str | None = None
         self._fields: dict[str, bytearray] = {}
         self._header_name, self._header_value = bytearray(), bytearray()
@@ -211,6 +211,11 @@ class _Form:
             return
         if b"filename" in options:
             raise InvalidInput(f"The file must come in a part named `file`, not {name[:80]!r}.", field="file")
+        if name in self._fields:
+            raise InvalidInput(
+                f"The form has the field {name[:80]!r} more than once. Send a list as one field, as JSON.",
+                field=name[:80],
+            )
         if len(self._fields) >= _MAX_FIELDS:
             raise TooLarge(f"The form has more than {_MAX_FIELDS} fields.")
         self._target = self._fields[name] = bytearray()
@@ -218,9 +223,11 @@ class _Form:
     def _take_data(self, data: bytes, start: int, end: int) -> None:
         if self._target is None:
             return
+        if self._target is not self.pending:
+            self._n_left -= end - start
+            if self._n_left < 0:
+                raise TooLarge(f"The form has more than {self._fields_bytes:,} bytes beside the file. Send less.")
         self._target += data[start:end]
-        if self._target is not self.pending and len(self._target) > _MAX_FIELD_BYTES:
-            raise TooLarge(f"A field of the form is longer than {_MAX_FIELD_BYTES:,} bytes.")
 
     def _end_form(self) -> None:
         self._is_whole = True

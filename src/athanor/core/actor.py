@@ -77,9 +77,10 @@ class Actor:
     scopes: frozenset[Scope]
     key_id: UUID | None = None
 
-    def need(self, scope: Scope) -> None:
-        if scope not in self.scopes:
-            raise ScopeMissing(scope.value)
+    def need(self, *either: Scope) -> None:
+        """Raises ScopeMissing, naming the last, without any of these."""
+        if self.scopes.isdisjoint(either):
+            raise ScopeMissing(either[-1].value)
 
 
 def make_key(

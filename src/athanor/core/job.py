@@ -68,8 +68,9 @@ MAX_FRUITLESS_ATTEMPTS = 3  # attempts in a row that brought no new checkpoint
 class Job:
     """One piece of work for an executor.
 
-    subject_id  the run it trains, or where that was discarded the run's dataset; the dataset version it profiles; the
-                dataset that its rows came to
+    subject_id  the run that it trains, which may be gone; the dataset version that it profiles; the dataset that its
+                rows came to
+    dataset_id  whose rows it works on: it goes with it
     """
 
     id: UUID
@@ -78,6 +79,7 @@ class Job:
     kind: JobKind
     lane: Lane
     subject_id: UUID
+    dataset_id: UUID
     created_at: datetime
     updated_at: datetime
     state: JobState = JobState.QUEUED

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from athanor.engine.scores import MeasuredOn
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
@@ -25,6 +27,8 @@ class Model:
     created_at: datetime
     artifact: str | None = None  # blob prefix of the model folder; None: made from the checkpoints when asked for
     scores: Mapping[str, float] = field(default_factory=dict)  # by all metrics that are defined on the scored rows
+    scored_on: MeasuredOn | None = None  # which rows these are; None: there are no `scores`
+    n_scored: int = 0  # how many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -186,5 +186,8 @@ class BlobStore(Protocol):
         ...
 
     def delete(self, key: str) -> None:
-        """The blob `key`, or all below `key/`. Nothing happens where there is none."""
+        """The blob `key`, or all below `key/`. Nothing happens where there is none.
+
+        A crash of the machine may bring back what was deleted before: a blob whole, of a folder all or nothing.
+        """
         ...

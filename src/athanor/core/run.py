@@ -32,3 +32,8 @@ class Run:
     validation_version_id: UUID | None = None  # of the dataset that the model is scored on; None: out-of-fold
     labels: Mapping[str, str] = field(default_factory=dict)
     origin: Origin | None = None
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether models answer with a quantity; known once the run has succeeded."""
+        return self.task.problem == "regression"

@@ -98,6 +98,27 @@ def spelled(value: float | bool) -> str | None:  # noqa: FBT001, RUF100
     return None if value != value else repr(value)  # noqa: PLR0124 - NaN alone differs from itself
 
 
+def text(value: object) -> str | None:
+    """A value as the text of an attribute or a label, None where it is missing. The same value has the same text.
+
+    A text is itself, true and false are "true" and "false". A number has no more characters than it needs: a whole one
+    its digits alone, 1.0 like 1, up to 2**53; beyond it, and with a fraction, a float is written as Python writes it,
+    1e+20 or 1.5, while a whole number of any length keeps its digits. Infinite ones are missing. A time is written
+    2024-03-01T12:30:00.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float):
+        if finite(value) != value:
+            return None
+        return whole(value) if abs(value) <= LARGEST_INTEGER else repr(value)
+    return str(value)
+
+
 def whole(value: float) -> str:
     """A number as the text of a whole one, where it is whole: times may be spelled so."""
     return str(int(value)) if value == value // 1 else repr(value)

@@ -115,9 +115,7 @@ def find_classes(labels: Sequence[Label], classes: Sequence[Label]) -> list[int 
 
 
 def _text(label: Label) -> str:
-    if isinstance(label, bool):
-        return "true" if label else "false"
-    return str(label).strip(cells.BLANKS)
+    return (cells.text(label) or "").strip(cells.BLANKS)
 
 
 def _number(label: Label) -> float | None:

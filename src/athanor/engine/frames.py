@@ -90,6 +90,15 @@ def spelled(series: pl.Series) -> pl.Series:
     raise InvalidInput(f"Column {series.name!r} holds {series.dtype}, which has no text form.", field=series.name)
 
 
+def texts(series: pl.Series) -> pl.Series:
+    """The cells as the texts of an attribute: `cells.text`."""
+    if series.dtype in {pl.String, pl.Null}:
+        return series.cast(pl.String)
+    found = series.unique()
+    words = pl.Series([cells.text(cell) for cell in found.to_list()], dtype=pl.String)
+    return series.replace_strict(found, words, return_dtype=pl.String)
+
+
 def _times(series: pl.Series, column: ColumnSchema) -> Times:
     if not (series.dtype.is_temporal() or series.dtype == pl.Null):
         raise _misfit(series, column, "dates or times")

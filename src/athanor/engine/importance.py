@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from athanor.engine.features import FittedView
 from athanor.engine.models import FittedModel
-from athanor.engine.schema import Schema
+from athanor.engine.schema import Schema, Storage
 
 Floats = NDArray[np.float64]
+
+MOST = 10_000  # columns and components that are told; a vector may have millions
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Importance:
 
     column: str
     component: int | None  # None where the column is no vector
-    share: float  # the shares of a model add up to 1
+    share: float  # the shares of all that a model has add up to 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,26 +41,28 @@ class Reliance:
 
 
 def importance(schema: Schema, reliances: Iterable[Reliance]) -> tuple[Importance, ...]:
-    """Every column of `schema`, vectors by component: greatest share first, equal ones in the order of the columns.
+    """The columns of `schema`, vectors by component: greatest share first, equal ones in the order of the columns.
 
-    A fold model that answers every row alike says nothing. Where none says anything, all shares are equal.
+    Components of sparse vectors that nothing relies on are left out, and of the others no more than MOST are there. A
+    fold model that answers every row alike says nothing. Where none says anything, all shares are equal.
     """
-    first: dict[str, int] = {}
-    width = 0
-    for column in schema.columns:
-        first[column.name] = width
-        width += (column.dim or 0) if column.storage.is_vector else 1
+    widths = [(column.dim or 0) if column.storage.is_vector else 1 for column in schema.columns]
+    starts = np.cumsum([0, *widths])
+    width = int(starts[-1])
+    first = dict(zip(schema.names, starts.tolist(), strict=False))
     total = np.zeros(width)
     for reliance in reliances:
         total += _by_place(reliance, first, width)
     shares = total / total.sum() if total.any() else np.full(width, 1.0 / max(width, 1))
-    names: list[tuple[str, int | None]] = []
-    for column in schema.columns:
-        components = range(column.dim or 0) if column.storage.is_vector else (None,)
-        names.extend((column.name, component) for component in components)
-    order = np.argsort(-shares, kind="stable")
-    placed = zip(order.tolist(), shares[order].tolist(), strict=True)
-    return tuple(Importance(names[place][0], names[place][1], share) for place, share in placed)
+    is_told = np.repeat([column.storage is not Storage.SPARSE for column in schema.columns], widths) | (shares > 0)
+    told = np.flatnonzero(is_told)
+    order = told[np.argsort(-shares[told], kind="stable")[:MOST]]
+    found: list[Importance] = []
+    for place, of in zip(order.tolist(), np.searchsorted(starts, order, side="right").tolist(), strict=True):
+        column = schema.columns[of - 1]
+        component = place - first[column.name] if column.storage.is_vector else None
+        found.append(Importance(column.name, component, float(shares[place])))
+    return tuple(found)
 
 
 def _by_place(reliance: Reliance, first: dict[str, int], width: int) -> Floats:

@@ -31,6 +31,8 @@ from athanor.errors import InvalidInput
 # Rows are predicted in chunks, and chunks side by side. The cells under way bound the memory of the views' matrices.
 MOST_ROWS, LEAST_ROWS = 8192, 64  # of a chunk
 _CHUNK_CELLS, _CELLS_UNDER_WAY = 2**20, 2**22
+# Boosters are the only texts. Each stands in memory as its text, as its trees, and as these once more in parts.
+_IN_MEMORY: Mapping[str, int] = {".txt": 3}
 _LIBRARIES = ("athanor", "lightgbm", "numpy", "scikit-learn", "scipy")
 
 
@@ -66,7 +68,7 @@ class Predictor:
     score: float | None
     members: tuple[Member, ...]
     views: Mapping[tuple[str, int], FittedView]
-    size_bytes: int
+    size_bytes: int  # in memory, roughly and at most
     _keep: TemporaryDirectory[str] | None = field(default=None, repr=False)
 
     @property
@@ -136,7 +138,7 @@ class Predictor:
                 model = FAMILIES[member["family"]].load(place)
                 folds.append(FoldModel(key, model))
             members.append(Member(member["trial"], member["family"], member["share"], tuple(folds)))
-        size = sum((folder / name).stat().st_size for name in head["files"])
+        size = sum(_IN_MEMORY.get(Path(name).suffix, 1) * (folder / name).stat().st_size for name in head["files"])
         return cls(
             folder=folder,
             task=Task.from_json(head["task"]),

@@ -80,7 +80,7 @@ def write_segments(
     """
     from athanor.engine.readers.reading import opened
 
-    writing = _Writing(folder, largest_rows, largest_bytes)
+    writing = SegmentWriter(folder, largest_rows, largest_bytes)
     with opened(path, filename or path.name, options or ReaderOptions(), schema) as reading:
         outcome = reading.go_through(writing.take, writing.restart)
     writing.flush()
@@ -98,12 +98,12 @@ def write_segments(
 
 
 @dataclass(slots=True)
-class _Writing:
-    """Blocks gathered until they are a segment."""
+class SegmentWriter:
+    """Blocks gathered until they are a segment. What waits is written by `flush`."""
 
     folder: Path
-    largest_rows: int
-    largest_bytes: int
+    largest_rows: int = LARGEST_ROWS
+    largest_bytes: int = LARGEST_BYTES
     written: list[SegmentFile] = field(default_factory=list)
     _waiting: list[pl.DataFrame] = field(default_factory=list)
     _n_rows: int = 0

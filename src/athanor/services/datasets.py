@@ -17,12 +17,14 @@ from athanor.core.ids import new_id
 from athanor.core.names import check_name
 from athanor.core.ports import BlobStore, Records
 from athanor.errors import Conflict, InvalidInput
-from athanor.services.references import remove_dataset
+from athanor.services.references import clear_blobs, remove_dataset, runs_on
 from athanor.services.rows import row_ids, row_pages
 from athanor.services.rows.appending import came_already, check_columns, check_rows
-from athanor.services.rows.arrivals import Arrivals, Keeping, fingerprint
+from athanor.services.rows.arrivals import Arrivals, fingerprint
 from athanor.services.rows.contents import content_of
-from athanor.services.rows.growing import MERGED, Growing
+from athanor.services.rows.growing import Growing
+from athanor.services.rows.keeping import Keeping
+from athanor.services.rows.reading import looking_again, reading
 from athanor.services.rows.row_pages import MEDIA_TYPES, Download, RowsPage
 from athanor.services.versions import (
     DatasetView,
@@ -37,7 +39,6 @@ from athanor.services.versions import (
 )
 
 if TYPE_CHECKING:
-    from athanor.engine.dataset import Dataset
     from athanor.engine.readers import ReaderOptions
 
 log = logging.getLogger(__name__)
@@ -92,58 +93,36 @@ class Datasets:
         view, segments = self._growing.present(actor, dataset_id)
         schema = view.version.schema
         check_rows(rows, schema, view.dataset.id_column)
-        return self._append_table(actor, view, segments, rows_to_dataset(rows, schema))
-
-    def append_dataset(self, actor: Actor, dataset_id: UUID, table: Dataset) -> DatasetView:
-        """The dataset with the rows of a table in memory behind its own, as `append` does. Vectors stay blocks."""
-        from athanor.engine.conform import conform
-
-        actor.need(Scope.DATA_WRITE)
-        if not table.n_rows:
-            raise InvalidInput("No rows came.", field="rows")
-        view, segments = self._growing.present(actor, dataset_id)
-        check_columns(table.schema, view.version.schema)
-        return self._append_table(actor, view, segments, conform(table, view.version.schema))
+        table = rows_to_dataset(rows, schema)
+        with self._arrivals.of_table(table, actor=actor, id_column=view.dataset.id_column) as arrival:
+            return self._growing.grow(actor, view, segments, arrival)
 
     def delete_rows(self, actor: Actor, dataset_id: UUID, ids: Sequence[str]) -> int:
         """Take away the rows of these ids; how many there were. Ids that are not there are no error."""
         import polars as pl
 
-        from athanor.engine.segments import write_segment
-
         actor.need(Scope.DATA_WRITE)
-        view, segments = self._growing.present(actor, dataset_id)
-        id_column = view.dataset.id_column
-        if id_column is None:
-            raise InvalidInput(
-                "The rows of this dataset have no ids, so that none can be named. Say `id_column` when you make one.",
-                field="ids",
-            )
         wanted = sorted({str(id_) for id_ in ids})
-        try:
-            live = sorted(self._growing.live(wanted, segments, id_column))
-        except MERGED:
+
+        def look() -> tuple[str, Sequence[Segment], list[str]]:
             view, segments = self._growing.present(actor, dataset_id)
-            live = sorted(self._growing.live(wanted, segments, id_column))
+            id_column = view.dataset.id_column
+            if id_column is None:
+                raise InvalidInput(
+                    "The rows of this dataset have no ids, so that none can be named. Say `id_column` when you make "
+                    "one.",
+                    field="ids",
+                )
+            return id_column, segments, sorted(self._growing.live(wanted, segments, id_column))
+
+        id_column, segments, live = looking_again(look)
         if not live:
             return 0
         now = self._now()
         with self._arrivals.folder() as folder, Keeping(self._records, self._blobs, actor.organization_id) as keeping:
-            segment_id = new_id()
-            file = write_segment(pl.DataFrame({id_column: live}), folder / "tombstones.parquet")
-            tombstones = Segment(
-                id=segment_id,
-                organization_id=actor.organization_id,
-                dataset_id=dataset_id,
-                position=view.version.end,
-                kind=SegmentKind.TOMBSTONES,
-                n_rows=len(live),
-                size_bytes=file.size_bytes,
-                blob=keeping.put(segment_id, "segments/{}.parquet", file.path),
-                ids_blob=keeping.put(segment_id, "ids/{}.npy", row_ids.as_file(row_ids.hashes_of(live))),
-                source_sha256="",
-                created_at=now,
-            )
+            frame, hashes = pl.DataFrame({id_column: live}), row_ids.hashes_of(live)
+            kind = SegmentKind.TOMBSTONES
+            tombstones = keeping.segment(dataset_id, frame, folder, hashes=hashes, now=now, kind=kind)
             with self._records.change(actor.organization_id) as transaction:
                 transaction.datasets.get(dataset_id, lock=True)
                 newest = newest_version(transaction, dataset_id)
@@ -229,20 +208,19 @@ class Datasets:
         actor.need(Scope.DATA_READ)
         if offset < 0 or not 0 <= limit <= MOST_ROWS:
             raise InvalidInput(f"`offset` must be at least 0 and `limit` from 0 to {MOST_ROWS}.", field="limit")
-        for is_last in (False, True):
+
+        def look() -> RowsPage:
             with self._records.look(actor.organization_id) as transaction:
                 transaction.datasets.get(dataset_id)
                 found = version_numbered(transaction, dataset_id, version)
                 held = content_of(transaction, found)
             names = found.schema.names if columns is None else tuple(dict.fromkeys(columns))
             schema = found.schema.select(names, field="columns")
-            try:
+            with reading(held.segments, self._blobs):
                 taken = row_pages.page(held, self._blobs, schema, offset=offset, limit=limit)
-                break
-            except MERGED:
-                if is_last:
-                    raise
-        return RowsPage(version=found, columns=schema.names, rows=taken, offset=offset, total=found.n_rows)
+            return RowsPage(version=found, columns=schema.names, rows=taken, offset=offset, total=found.n_rows)
+
+        return looking_again(look)
 
     def download(
         self, actor: Actor, dataset_id: UUID, *, version: int | None = None, file_format: str = "csv"
@@ -287,26 +265,20 @@ class Datasets:
             return newest_view(transaction, dataset)
 
     def delete(self, actor: Actor, dataset_id: UUID) -> None:
-        """Remove the dataset with all of its versions. Raises Conflict while a run was made from it."""
+        """Remove the dataset, all versions. Raises Conflict while a run was made from it or is validated on it."""
         actor.need(Scope.DATA_WRITE)
         with self._records.change(actor.organization_id) as transaction:
             dataset = transaction.datasets.get(dataset_id, lock=True)
-            runs = transaction.runs.find({"dataset_id": dataset_id}, limit=1)
-            if runs.items:
-                more = f" and {runs.total - 1} more" if runs.total > 1 else ""
+            runs = runs_on(transaction, dataset_id)
+            if runs:
+                more = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
+                use = "made from" if runs[0].dataset_id == dataset_id else "validated on"
                 raise Conflict(
-                    f"The run {runs.items[0].name!r}{more} was made from this dataset. Delete its runs first.",
+                    f"The run {runs[0].name!r}{more} was {use} this dataset. Delete its runs first.",
                     code="dataset-in-use",
                 )
-            gone = remove_dataset(transaction, dataset_id)
-            transaction.audit.add(audited(actor, "dataset.delete", dataset_id, now=self._now(), name=dataset.name))
-        # Records first: what a crash leaves behind here is refused by nothing and found by the sweeper.
-        for key in gone.blobs:
-            self._blobs.delete(key)
+            now = self._now()
+            gone = remove_dataset(transaction, dataset_id, now=now)
+            transaction.audit.add(audited(actor, "dataset.delete", dataset_id, now=now, name=dataset.name))
+        clear_blobs(gone.blobs, self._blobs)
         log.info("dataset deleted", extra={"dataset_id": str(dataset_id)})
-
-    def _append_table(
-        self, actor: Actor, view: DatasetView, segments: Sequence[Segment], table: Dataset
-    ) -> DatasetView:
-        with self._arrivals.of_table(table, actor=actor, id_column=view.dataset.id_column) as arrival:
-            return self._growing.grow(actor, view, segments, arrival)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from athanor.core.actor import Actor, Scope
 from athanor.core.alias import Alias
 from athanor.core.job import Job, JobKind
-from athanor.core.model import Model
 from athanor.core.ports import Records
 from athanor.errors import NotFound
 from athanor.services.aliases import named
+from athanor.services.runs import RunView, view_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class JobView:
 
     job: Job
     alias: Alias
-    models: tuple[Model, ...] = ()  # of the run it trained, best first; none where the run is gone
+    trained: RunView | None = None  # the run that it trains; None: it is gone, or the job trains none
 
 
 class Jobs:
@@ -30,8 +30,8 @@ class Jobs:
 
     def named(self, actor: Actor, dialect: str, text: str) -> JobView:
         """The job that the dialect named so for this actor. Raises NotFound, also for somebody else's name."""
-        if Scope.RUNS_READ not in actor.scopes:
-            actor.need(Scope.DATA_READ)  # which kind of job it is, only those learn who may see one kind at least
+        # Which kind of job it is, only those learn who may see one kind at least.
+        actor.need(Scope.RUNS_READ, Scope.DATA_READ)
         with self._records.look(actor.organization_id) as transaction:
             try:
                 alias = named(transaction, actor, dialect, text)
@@ -39,5 +39,5 @@ class Jobs:
             except NotFound as error:
                 raise NotFound(f"The job {text!r} does not exist.") from error
             actor.need(Scope.RUNS_READ if job.kind is JobKind.TRAIN else Scope.DATA_READ)
-            models = transaction.models.find({"run_id": job.subject_id}, sort="rank").items
-        return JobView(job=job, alias=alias, models=tuple(models))
+            is_there = job.kind is JobKind.TRAIN and transaction.runs.find({"id": job.subject_id}).items
+            return JobView(job=job, alias=alias, trained=view_of(transaction, job.subject_id) if is_there else None)

@@ -12,17 +12,19 @@ from uuid import UUID
 
 from athanor.core.actor import Actor, Scope
 from athanor.core.deployment import DeploymentState
-from athanor.core.job import JobState
 from athanor.core.model import ModelVersion, RegisteredModel
 from athanor.core.ports import BlobStore, Records
 from athanor.engine.predictions import Predictions
 from athanor.errors import Conflict, InvalidInput, NotSupported
+from athanor.services.runs import view_of
 
 if TYPE_CHECKING:
     from athanor.engine.dataset import Dataset
     from athanor.engine.evaluation import Evaluation
     from athanor.engine.importance import Importance
     from athanor.engine.predictor import Predictor
+
+SEES_IMPORTANCE = (Scope.RUNS_READ, Scope.MODELS_READ)  # of these lets somebody see what a model relies on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,19 +125,12 @@ class Predict:
 
         Raises Conflict where the run did not succeed.
         """
-        if Scope.RUNS_READ not in actor.scopes:
-            actor.need(Scope.MODELS_READ)
+        actor.need(*SEES_IMPORTANCE)
         return self._best_of(actor, run_id).importance()
 
     def _best_of(self, actor: Actor, run_id: UUID) -> Predictor:
         with self._records.look(actor.organization_id) as transaction:
-            run = transaction.runs.get(run_id)
-            state = transaction.jobs.get(run.job_id).state
-            if state is not JobState.SUCCEEDED:
-                raise Conflict(
-                    f"The model {run.name!r} is not trained: its job is {state.value}.", code="job-not-completed"
-                )
-            model = transaction.models.find({"run_id": run.id}, sort="rank", limit=1).items[0]
+            model = view_of(transaction, run_id).best
         if model.artifact is None:
             raise NotSupported(f"The files of model {model.name!r} were not kept; train again to predict with it.")
         return self.models.get(model.artifact)

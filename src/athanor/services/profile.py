@@ -37,7 +37,7 @@ def make_profile(records: Records, blobs: BlobStore, version_id: UUID) -> Datase
             present = transaction.versions.get(version_id, lock=True)
             if present.profile_blob is not None:  # another attempt was faster
                 return present
-            if (present.n_segments, present.n_rows) != (version.n_segments, version.n_rows):
+            if content_of(transaction, present) != content:
                 raise Conflict("The dataset changed while it was profiled. Profile it again.")
             profiled = replace(present, profile_blob=key)
             transaction.versions.put(profiled)

@@ -79,8 +79,9 @@ class Projects:
             project = find_project(transaction, actor, name)
             if project.is_shared:
                 raise Forbidden(f"The project {name!r} is everybody's and cannot be deleted. Delete what is in it.")
-            gone = remove_project(transaction, transaction.projects.get(project.id, lock=True))
-            transaction.audit.add(audited(actor, "project.delete", project.id, now=self._now(), name=name))
+            now = self._now()
+            gone = remove_project(transaction, transaction.projects.get(project.id, lock=True), now=now)
+            transaction.audit.add(audited(actor, "project.delete", project.id, now=now, name=name))
         clear(gone, self._blobs, self._runs_folder)
         log.info("project deleted", extra={"project_id": str(project.id)})
 

@@ -6,14 +6,14 @@ import logging
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
 
 from athanor.core.dataset import Segment
-from athanor.core.job import Job
+from athanor.core.job import Job, JobState, advance
 from athanor.core.ports import EVERYONE, BlobStore, Records, Transaction
 from athanor.core.project import Project
 from athanor.core.run import Run
@@ -55,10 +55,8 @@ def remove_run(transaction: Transaction, run: Run, *, keeps_jobs: bool = False) 
     """
     jobs = transaction.jobs.find({"subject_id": run.id}).items
     named = _named(transaction, [job.id for job in jobs]) if keeps_jobs else set()
-    for job in jobs:
-        if job.id in named:
-            transaction.events.remove(job.id)
-            transaction.jobs.put(replace(job, subject_id=run.dataset_id))
+    for job_id in named:
+        transaction.events.remove(job_id)
     _remove_jobs(transaction, [job for job in jobs if job.id not in named])
     models = transaction.models.find({"run_id": run.id}).items
     for model in models:
@@ -67,19 +65,23 @@ def remove_run(transaction: Transaction, run: Run, *, keeps_jobs: bool = False) 
     return Gone(blobs=tuple(model.artifact for model in models if model.artifact is not None), runs=(run.id,))
 
 
-def remove_dataset(transaction: Transaction, dataset_id: UUID, *, with_runs: bool = False) -> Gone:
-    """Remove the dataset's record with all that stand under it, their jobs and the names of these.
+def remove_dataset(transaction: Transaction, dataset_id: UUID, *, now: datetime) -> Gone:
+    """Remove the dataset's record with all that stand under it, the runs that were made from it, jobs and their names.
 
-    with_runs  the runs that were made from it go too
+    Runs of other datasets that were to be validated on it, and are not trained yet, end as failed and say why.
     """
     gone = Gone()
-    if with_runs:
-        for run in transaction.runs.find({"dataset_id": dataset_id}).items:
+    for run in runs_on(transaction, dataset_id):
+        if run.dataset_id == dataset_id:
             gone += remove_run(transaction, run)
+            continue
+        job = transaction.jobs.get(run.job_id, lock=True)
+        if not job.is_final:
+            error = "The dataset that the model was to be validated on was deleted before the training was finished."
+            transaction.jobs.put(advance(job, JobState.FAILED, now=now, error=error))
     versions = transaction.versions.find({"dataset_id": dataset_id}).items
     segments = transaction.segments.find({"dataset_id": dataset_id}).items
-    for some in _portions([dataset_id, *(version.id for version in versions)]):
-        _remove_jobs(transaction, transaction.jobs.find({"subject_id": some}).items)
+    _remove_jobs(transaction, transaction.jobs.find({"dataset_id": dataset_id}).items)
     for version in versions:
         transaction.versions.remove(version.id)
     for segment in segments:
@@ -89,11 +91,19 @@ def remove_dataset(transaction: Transaction, dataset_id: UUID, *, with_runs: boo
     return gone + Gone(blobs=(*unreferred(transaction, segments), *profiles))
 
 
-def remove_project(transaction: Transaction, project: Project) -> Gone:
+def runs_on(transaction: Transaction, dataset_id: UUID) -> list[Run]:
+    """The runs that were made from the dataset, and behind them those of others that are validated on it."""
+    made = transaction.runs.find({"dataset_id": dataset_id}).items
+    versions = [version.id for version in transaction.versions.find({"dataset_id": dataset_id}).items]
+    validated = (transaction.runs.find({"validation_version_id": some}).items for some in _portions(versions))
+    return [*made, *(run for some in validated for run in some if run.dataset_id != dataset_id)]
+
+
+def remove_project(transaction: Transaction, project: Project, *, now: datetime) -> Gone:
     """Remove the project's record with all that stands in it."""
     gone = Gone()
     for dataset in transaction.datasets.find({"project_id": project.id}).items:
-        gone += remove_dataset(transaction, dataset.id, with_runs=True)
+        gone += remove_dataset(transaction, dataset.id, now=now)
     for run in transaction.runs.find({"project_id": project.id}).items:  # their dataset went before
         gone += remove_run(transaction, run)
     _remove_jobs(transaction, transaction.jobs.find({"project_id": project.id}).items)
@@ -103,13 +113,18 @@ def remove_project(transaction: Transaction, project: Project) -> Gone:
 
 def clear(gone: Gone, blobs: BlobStore, runs_folder: Path) -> None:
     """Remove from disk what belonged to removed records. What stays behind is found by the sweep."""
-    for key in gone.blobs:
+    clear_blobs(gone.blobs, blobs)
+    for run_id in gone.runs:
+        shutil.rmtree(runs_folder / str(run_id), ignore_errors=True)
+
+
+def clear_blobs(keys: Iterable[str], blobs: BlobStore) -> None:
+    """Remove the blobs that no record refers to any more. What stays behind is found by the sweep."""
+    for key in keys:
         try:
             blobs.delete(key)
         except Unavailable as error:  # the records are gone: to whoever asked, it is done
             log.warning("blob not removed", extra={"key": key, "error": str(error)})
-    for run_id in gone.runs:
-        shutil.rmtree(runs_folder / str(run_id), ignore_errors=True)
 
 
 def sweep(records: Records, blobs: BlobStore, *, now: datetime) -> int:

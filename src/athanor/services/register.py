@@ -14,6 +14,7 @@ from athanor.core.model import ModelVersion, RegisteredModel
 from athanor.core.names import check_name
 from athanor.core.ports import BlobStore, Page, Records, Transaction
 from athanor.errors import Conflict, InvalidInput
+from athanor.services.references import clear_blobs
 
 SORTS = frozenset({"created_at", "updated_at", "name"})
 
@@ -126,8 +127,7 @@ class Register:
                 transaction.model_versions.remove(version.id)
             transaction.registered.remove(model.id)
             transaction.audit.add(audited(actor, "model.delete", model.id, now=now, name=model.name))
-        for version in view.versions:
-            self._blobs.delete(version.artifact)
+        clear_blobs([version.artifact for version in view.versions], self._blobs)
 
 
 def registered_view(transaction: Transaction, model: RegisteredModel) -> RegisteredView:

@@ -19,7 +19,7 @@ from athanor.core.model import Model
 from athanor.core.ports import BlobStore, Page, Records, Transaction
 from athanor.core.run import Run
 from athanor.engine.events import LeaderboardRow, Progressed
-from athanor.errors import Conflict, InvalidInput, NotFound
+from athanor.errors import Conflict, InvalidInput
 from athanor.services.references import clear, remove_run
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,15 @@ class RunView:
     def state(self) -> JobState:
         """A run is in the state that its job is in."""
         return self.job.state
+
+    @property
+    def best(self) -> Model:
+        """Raises Conflict where the run did not succeed."""
+        if self.state is not JobState.SUCCEEDED:
+            raise Conflict(
+                f"The model {self.run.name!r} is not trained: its job is {self.state.value}.", code="job-not-completed"
+            )
+        return self.models[0]
 
 
 class Runs:
@@ -75,15 +84,6 @@ class Runs:
         actor.need(Scope.RUNS_READ)
         with self._records.look(actor.organization_id) as transaction:
             return view_of(transaction, run_id)
-
-    def named(self, actor: Actor, dataset_id: UUID, handle: str) -> RunView:
-        """The dataset's run of this handle. Raises NotFound."""
-        actor.need(Scope.RUNS_READ)
-        with self._records.look(actor.organization_id) as transaction:
-            found = transaction.runs.find({"dataset_id": dataset_id, "handle": handle}, limit=1).items
-            if not found:
-                raise NotFound(f"The model {handle!r} does not exist in this dataset.")
-            return view_of(transaction, found[0].id)
 
     def of_dataset(self, actor: Actor, dataset_id: UUID) -> tuple[RunView, ...]:
         """The runs that were made from the dataset, oldest first."""
@@ -122,10 +122,10 @@ class Runs:
         """How many runs are in each state; every state is there."""
         actor.need(Scope.RUNS_READ)
         with self._records.look(actor.organization_id) as transaction:
-            discarded = _discarded(transaction)
-            return {
-                state: transaction.jobs.find(_training({state}), limit=0).total - discarded[state] for state in JobState
-            }
+            # Jobs of runs that were discarded stay for a while, so that it is runs that are counted.
+            jobs = {run.job_id for run in transaction.runs.find().items}
+            found = Counter(job.state for job in transaction.jobs.find(_training(None)).items if job.id in jobs)
+            return {state: found[state] for state in JobState}
 
     def stop(self, actor: Actor, run_id: UUID) -> RunView:
         """End the run and discard it. One that waits is stopped at once; one that trains, within seconds.
@@ -313,16 +313,6 @@ def _joined(
         return [runs[job.id] for job in jobs if job.id in runs]
     found = transaction.runs.find(where, search=search, sort=sort, descending=descending).items
     return [run for run in found if run.job_id in ids]
-
-
-def _discarded(transaction: Transaction) -> Counter[JobState]:
-    """How many train jobs in each state have no run any more: they stand under its dataset."""
-    datasets = [dataset.id for dataset in transaction.datasets.find().items]
-    found: Counter[JobState] = Counter()
-    for start in range(0, len(datasets), _FEW):
-        where = _training(None) | {"subject_id": tuple(datasets[start : start + _FEW])}
-        found.update(job.state for job in transaction.jobs.find(where).items)
-    return found
 
 
 def _training(states: Iterable[JobState] | None) -> dict[str, object]:

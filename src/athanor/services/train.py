@@ -112,6 +112,7 @@ class Train:
                 kind=JobKind.TRAIN,
                 lane=LANES[JobKind.TRAIN],
                 subject_id=run_id,
+                dataset_id=dataset.id,
                 created_at=now,
                 updated_at=now,
             )

@@ -79,6 +79,14 @@ def is_frozen(transaction: Transaction, version: DatasetVersion) -> bool:
     return bool(transaction.jobs.find({"subject_id": version.id, "state": JobState.RUNNING}, limit=1).items)
 
 
+def frozen_end(transaction: Transaction, newest: DatasetVersion) -> int:
+    """The position from which on no version relies on the dataset's segments but the newest one, if that may change."""
+    if is_frozen(transaction, newest):
+        return newest.end
+    others = transaction.versions.find({"dataset_id": newest.dataset_id}).items
+    return max((version.end for version in others if version.id != newest.id), default=0)
+
+
 def move_on(transaction: Transaction, newest: DatasetVersion, *, now: datetime, **changes: Any) -> DatasetVersion:
     """The newest version with `changes`: itself while nothing relies on it, one with the next number otherwise."""
     if is_frozen(transaction, newest):
@@ -101,6 +109,7 @@ def profile_job(version: DatasetVersion, project_id: UUID, *, now: datetime) -> 
         kind=JobKind.PROFILE,
         lane=LANES[JobKind.PROFILE],
         subject_id=version.id,
+        dataset_id=version.dataset_id,
         created_at=now,
         updated_at=now,
     )

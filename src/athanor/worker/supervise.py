@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -244,24 +244,25 @@ def _models(job: Job, folder: Path, place: Workplace) -> list[Model]:
     for row in read_leaderboard(folder):
         if row.rank is None or row.score is None:
             continue
-        model_id = new_id()
-        models.append(
-            Model(
-                id=model_id,
-                organization_id=job.organization_id,
-                run_id=job.subject_id,
-                name=row.name,
-                family=row.family,
-                metric=head["task"]["metric"],
-                score=row.score,
-                rank=row.rank,
-                fit_s=row.fit_s,
-                predict_s=row.predict_s,
-                created_at=place.now(),
-                artifact=f"models/{model_id}" if row.rank == 1 else None,
-                scores=scores.by_metric if scores is not None and row.rank == 1 else {},
-            )
+        model = Model(
+            id=new_id(),
+            organization_id=job.organization_id,
+            run_id=job.subject_id,
+            name=row.name,
+            family=row.family,
+            metric=head["task"]["metric"],
+            score=row.score,
+            rank=row.rank,
+            fit_s=row.fit_s,
+            predict_s=row.predict_s,
+            created_at=place.now(),
         )
+        if row.rank == 1:
+            model = replace(model, artifact=f"models/{model.id}")
+        if row.rank == 1 and scores is not None:
+            on, n_rows = scores.measured_on, scores.n_rows
+            model = replace(model, scores=scores.by_metric, scored_on=on, n_scored=n_rows)
+        models.append(model)
     return models
 
 

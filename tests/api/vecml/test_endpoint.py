@@ -1,16 +1,25 @@
 """How every operation is answered, whatever it does: the key, the body, limits, methods, errors."""
 
+import asyncio
+import gzip
+import itertools
 import json
 import logging
+import re
+import threading
+import tracemalloc
+from pathlib import Path
+from types import SimpleNamespace
 
+import httpx
 import pytest
 
 from athanor.api.dialects.vecml import endpoint
 from athanor.api.dialects.vecml.app import OPERATIONS
 from athanor.api.dialects.vecml.errors import TOO_MANY
-from athanor.api.dialects.vecml.words import OPERATIONS as NAMES
 from athanor.api.limits import Limits
 from athanor.api.server import Server
+from athanor.api.uploads import MAX_OPEN_UPLOADS
 from athanor.core.actor import Scope
 from athanor.logs import JsonLines
 
@@ -28,11 +37,25 @@ def post(world, path, content, **headers):
     return world.call("POST", path, key=None, content=content, headers=headers)
 
 
+def talking(world, talk):
+    """What `talk` gives, which may call the server many times at once."""
+
+    async def main():
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=world.server), base_url="http://server"
+        ) as client:
+            return await talk(client)
+
+    return asyncio.run(asyncio.wait_for(main(), 60))
+
+
 # where
 
 
-def test_the_dispatcher_knows_every_operation():
-    assert set(NAMES) == set(OPERATIONS)
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_every_operation_stands_at_the_vendors_path(world, name):
+    answer = post(world, f"/api/{name}", b"{}")
+    assert answer.status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -101,6 +124,108 @@ def test_a_key_that_lacks_the_scope_is_told_which(world, ask):
 def test_what_does_not_fit_is_told_only_to_those_who_have_a_key(ask):
     assert ask("create_project", key="ath_x").status_code == 401
     assert ask("create_project").status_code == 400
+
+
+def refuse_to_parse(*_):
+    raise AssertionError("a body was taken apart before its key was known")
+
+
+@pytest.mark.parametrize("operation", ["add_data_batch", "upload", "list_projects"])
+@pytest.mark.parametrize("key", [None, "ath_x", 5, ["ath_x"], "ätsch"])
+def test_nothing_of_a_large_body_is_taken_apart_without_a_good_key(ask, monkeypatch, operation, key):
+    monkeypatch.setattr(endpoint, "SMALL", 100)
+    monkeypatch.setattr(endpoint, "read_fields", refuse_to_parse)
+    monkeypatch.setattr(endpoint, "form_fields", refuse_to_parse)
+    fields = {} if key is None else {"user_api_key": key}
+    assert ask(operation, key=None, data=[[1.5]] * 100, **fields).status_code == 401
+    assert ask(operation, key=None, data=[[1.5]] * 100_000, **fields).status_code == 401
+
+
+def test_nothing_of_a_form_is_taken_apart_without_a_good_key(ask, monkeypatch):
+    monkeypatch.setattr(endpoint, "form_fields", refuse_to_parse)
+    assert ask.form("upload", b"a", user_api_key="ath_x", project_name="x").status_code == 401
+
+
+@pytest.mark.parametrize("small", [0, 10**6])
+@pytest.mark.parametrize("head", [0, 10**6])
+def test_the_key_that_was_looked_at_must_be_the_one_that_is_read(world, monkeypatch, small, head):
+    monkeypatch.setattr(endpoint, "SMALL", small)
+    monkeypatch.setattr(endpoint, "HEAD", head)
+    other = world.a_foreign_key()
+    for text in (
+        f'{{"user_api_key": "{world.key}", "user_\\u0061pi_key": "{other}", "project_name": "x"}}',
+        f'{{"user_\\u0061pi_key": "{other}", "deep": {{"user_api_key": "{world.key}"}}, "project_name": "x"}}',
+        f'{{"user_api_key": "{world.key}", "user_\\u0061pi_key": 5, "project_name": "x"}}',
+    ):
+        answer = post(world, "/api/add_data_batch", text.encode())
+        assert answer.status_code == 401
+        assert "user_api_key" in told(answer)
+
+
+@pytest.mark.parametrize("head", [20, 10**6])
+def test_the_key_of_a_large_body_may_stand_anywhere(world, collection, monkeypatch, head):
+    monkeypatch.setattr(endpoint, "SMALL", 100)
+    monkeypatch.setattr(endpoint, "HEAD", head)
+    rows = [[1, 2, 3]] * 100
+    for fields in (
+        {"user_api_key": world.key, **collection, "data": rows},
+        {**collection, "user_api_key": world.key, "data": rows},
+        {**collection, "data": rows, "user_api_key": world.key},
+    ):
+        assert post(world, "/api/add_data_batch", json.dumps(fields).encode()).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [
+        (b'{"user_api_key": "ath_x", "data": "', "application/json"),
+        (
+            b'--b\r\nContent-Disposition: form-data; name="user_api_key"\r\n\r\nath_x\r\n--b\r\n',
+            "multipart/form-data; boundary=b",
+        ),
+    ],
+)
+def test_a_wrong_key_at_the_beginning_ends_a_large_body_there(world, start, kind):
+    sent = []
+
+    async def parts():
+        for number in range(1000):
+            sent.append(number)
+            yield (b"" if number else start) + b"x" * 10_000
+
+    assert post(world, "/api/upload", parts(), **{"Content-Type": kind}).status_code == 401
+    assert len(sent) < 10
+    assert list(world.scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_large_bodies_that_stay_away_keep_nobody_else_out(world, ask, collection, monkeypatch, is_known):
+    monkeypatch.setattr(endpoint, "SMALL", 0)
+    n_let_in, end = (MAX_OPEN_UPLOADS, 400) if is_known else (endpoint.STRANGERS, 401)
+    start = json.dumps(ask.with_key({}) if is_known else {"a": 1})[:-1].encode() + b', "data": "' + b"x" * endpoint.HEAD
+
+    async def talk(client):
+        goes_on = asyncio.Event()
+
+        async def dripping():
+            yield start
+            await goes_on.wait()
+            yield b'"}'
+
+        calls = [asyncio.create_task(client.post("/api/upload", content=dripping())) for _ in range(20)]
+        for refused in itertools.islice(asyncio.as_completed(calls), 20 - n_let_in):
+            assert (await refused).status_code == 503
+        keyed = await client.post("/api/add_data_batch", json=ask.with_key({**collection, "data": [[1, 2, 3]]}))
+        assert keyed.status_code == (503 if is_known else 200)
+        form = {"files": {"file": ("some.csv", b"a,b\n1,2\n3,4\n")}, "headers": {"X-API-Key": world.key}}
+        assert (await client.post("/api/v1/automl/datasets", **form)).status_code == 201
+        goes_on.set()
+        return [(await call).status_code for call in calls]
+
+    statuses = talking(world, talk)
+    assert sorted(statuses) == [end] * n_let_in + [503] * (20 - n_let_in)
+    assert post(world, "/api/upload", start + b'"}').status_code == end
+    assert list(world.scratch.iterdir()) == []
 
 
 def test_the_key_stands_in_no_log_and_no_answer(world, ask, caplog):
@@ -173,6 +298,42 @@ def test_a_large_body_is_read_from_a_file_that_is_gone_afterwards(world, ask, co
     assert list(world.scratch.iterdir()) == []
 
 
+def test_the_fields_of_a_form_may_be_as_large_as_a_body_without_its_bulk(ask, project, monkeypatch):
+    ids = [f"vector-{number:08}" for number in range(6000)]
+    fields = {**project, "collection_name": "new", "file_format": "libsvm", "string_ids": json.dumps(ids)}
+    answer = ask.form("upload", b"1 1:0.5\n" * len(ids), **fields, filler="x" * 2**21)
+    assert answer.status_code == 200, answer.text
+    assert ask("get_collection_info", **project, collection_name="new").json()["num_vectors"] == len(ids)
+    monkeypatch.setattr(endpoint, "LARGEST_REST", 2**21)
+    assert ask.form("upload", b"1 1:0.5\n", **fields, filler="x" * 2**21).status_code == 413
+
+
+def test_a_large_body_never_stands_in_memory_as_a_whole(world, ask):
+    named = {"project_name": "demo", "collection_name": "wide"}
+    ask("create_project", project_name="demo")
+    ask("init", **named, vector_type="dense", vector_dim=64)
+    row = json.dumps([number / 77 for number in range(64)]).encode()
+    n_rows = 20_000
+    n_bytes = 0
+
+    async def parts():
+        nonlocal n_bytes
+        yield json.dumps(ask.with_key(named)).encode()[:-1] + b', "data": [' + row
+        for _ in range(n_rows // 100 - 1):
+            n_bytes += 100 * len(row)
+            yield (b"," + row) * 100
+        yield b"]}"
+
+    tracemalloc.start()
+    try:
+        answer = post(world, "/api/add_data_batch", parts())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert answer.status_code == 200, answer.text
+    assert peak < n_bytes * 0.75
+
+
 def test_a_large_body_that_does_not_fit_is_told_as_exactly_as_a_small_one(ask, collection, monkeypatch):
     def answers():
         yield ask("add_data_batch", **collection, data=[[1, 2, 3]] * 50 + [[1, 2]])
@@ -187,15 +348,6 @@ def test_a_large_body_that_does_not_fit_is_told_as_exactly_as_a_small_one(ask, c
 
 
 # whatever comes
-
-
-@pytest.mark.parametrize("name", sorted(OPERATIONS))
-def test_an_operation_asks_for_the_scopes_that_its_entry_names(world, ask, name):
-    for missing in OPERATIONS[name].scopes:
-        others = [scope for scope in Scope if scope is not missing]
-        answer = ask(name, key=world.a_key(*others))
-        assert answer.status_code == 403
-        assert missing.value in told(answer)
 
 
 HOSTILE = [
@@ -225,9 +377,8 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("name", sorted(OPERATIONS))
-def test_no_value_of_any_field_breaks_an_operation(ask, collection, b64, name):
-    ask("add_data_batch", **collection, string_ids=["a", "b"], data=[[1, 2, 3], [4, 5, 6]])
+def good_fields(name, collection, b64):
+    """Fields that fit an operation where the collection has the vectors a and b."""
     good = {
         **collection,
         "string_id": "a",
@@ -246,6 +397,13 @@ def test_no_value_of_any_field_breaks_an_operation(ask, collection, b64, name):
     }
     if name == "get_data":
         del good["string_id"]
+    return good
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_no_value_of_any_field_breaks_an_operation(ask, collection, b64, name):
+    ask("add_data_batch", **collection, string_ids=["a", "b"], data=[[1, 2, 3], [4, 5, 6]])
+    good = good_fields(name, collection, b64)
     for field in OPERATIONS[name].body.model_fields:
         for value in HOSTILE:
             answer = ask(name, **{**good, field: value})
@@ -259,7 +417,112 @@ def test_no_value_of_any_field_breaks_an_operation(ask, collection, b64, name):
             ask("init", **collection, vector_type="dense", vector_dim=3)
 
 
+# scopes
+
+
+def documented_scopes():
+    """Of each operation what the reference says: sets of scopes, of which a key needs one whole."""
+    page = (Path(__file__).parents[3] / "docs/reference/vecml-api.md").read_text()
+    rows = re.findall(r"^\| `POST /api/(\w+)` \|.*\| ([^|]+) \|$", page, re.MULTILINE)
+    return {name: [set(re.findall(r"\w+:\w+|predict", one)) for one in cell.split(" or ")] for name, cell in rows}
+
+
+DOCUMENTED = documented_scopes()
+
+
+def test_the_reference_names_every_operation_with_its_scopes():
+    assert set(DOCUMENTED) == {operation.name for operation in OPERATIONS.values()}
+    assert all(DOCUMENTED.values())
+    for operation in OPERATIONS.values():  # what depends on the call is not in its entry
+        assert all({scope.value for scope in operation.scopes} <= way for way in DOCUMENTED[operation.name])
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENTED))
+def test_an_operation_asks_for_the_scopes_that_the_reference_names(world, ask, collection, b64, name):
+    batch = {"string_ids": ["a", "b"], "data": [[1, 2, 3], [4, 5, 6]], "attributes": [{"label": "x"}, {"label": "y"}]}
+    assert ask("add_data_batch", **collection, **batch).status_code == 200
+    training = {"model_name": "m", "task_type": "classification", "label_attribute": "label"}
+    trained = ask("train_automl_model", **collection, **training).json()
+    good = good_fields(name, collection, b64)
+    if name == "get_automl_training_status":
+        good["job_id"] = trained["job_id"]
+    ways = DOCUMENTED[name]
+    for choice in itertools.product(*ways):  # of every way one scope is missing
+        answer = ask(name, key=world.a_key(*(scope for scope in Scope if scope.value not in choice)), **good)
+        assert answer.status_code == 403, choice
+        assert any(scope in told(answer) for scope in choice)
+    for way in ways:
+        assert ask(name, key=world.a_key(*(Scope(scope) for scope in way)), **good).status_code != 403
+
+
 # limits
+
+
+PREDICTED = SimpleNamespace(labels=["x"], scores={}, n_labelled=0, is_regression=False)
+CROWD = 45  # more calls than a server has threads for
+
+
+class Gate:
+    """Stands for what takes long: answers when it is opened, and counts how many were inside at once."""
+
+    def __init__(self, answer):
+        self.answer, self.is_open, self.lock = answer, threading.Event(), threading.Lock()
+        self.n_inside = self.most_inside = 0
+
+    def __call__(self, *_, **__):
+        with self.lock:
+            self.n_inside += 1
+            self.most_inside = max(self.most_inside, self.n_inside)
+        assert self.is_open.wait(60)
+        with self.lock:
+            self.n_inside -= 1
+        return self.answer
+
+
+def crowd(world, monkeypatch, gate, operation, fields, *, other="list_projects"):
+    """Statuses of many calls that wait at the gate, and before it is opened of two others."""
+    known = threading.Semaphore(0)
+    authenticate = world.services.keys.authenticate
+
+    def counted(text):
+        actor = authenticate(text)
+        known.release()
+        return actor
+
+    monkeypatch.setattr(world.services.keys, "authenticate", counted)
+
+    async def talk(client):
+        calls = [asyncio.create_task(client.post(f"/api/{operation}", json=fields)) for _ in range(CROWD)]
+        try:
+            for _ in calls:
+                assert await asyncio.to_thread(known.acquire, timeout=10), "calls wait in threads that others need"
+            others = [
+                await asyncio.wait_for(other, 10)
+                for other in (client.get("/readyz"), client.post(f"/api/{other}", json=fields))
+            ]
+        finally:
+            gate.is_open.set()
+        return [(await call).status_code for call in calls], [other.status_code for other in others]
+
+    return talking(world, talk)
+
+
+def test_predictions_that_wait_keep_no_other_call_waiting(world, ask, monkeypatch):
+    gate = Gate(PREDICTED)
+    monkeypatch.setattr(world.services.vector_models, "predict", gate)
+    names = {"project_name": "demo", "collection_name": "vectors", "model_name": "m", "prediction_dataset": "vectors"}
+    assert crowd(world, monkeypatch, gate, "automl_predict", ask.with_key(names)) == ([200] * CROWD, [200, 200])
+    assert gate.most_inside <= endpoint.AT_ONCE
+
+
+def test_few_files_are_worked_on_at_once_however_small_they_come(world, ask, b64, monkeypatch):
+    gate = Gate(SimpleNamespace(job_name="x"))
+    monkeypatch.setattr(world.services.vectors, "upload", gate)
+    monkeypatch.setattr(world.services.vector_models, "predict", lambda *_: PREDICTED)
+    file = {"file_data": b64(gzip.compress(b"a,b\n1,2\n")), "file_format": "csv", "compression_type": "gzip"}
+    fields = ask.with_key({"project_name": "demo", "collection_name": "vectors", "model_name": "m", **file})
+    assert crowd(world, monkeypatch, gate, "upload", fields, other="automl_predict") == ([200] * CROWD, [200, 200])
+    assert gate.most_inside <= endpoint.AT_ONCE
 
 
 class Tick:

@@ -10,7 +10,7 @@ import pytest
 from athanor.api.dialects.vecml import files
 from athanor.api.dialects.vecml.json_body import Bulk
 from athanor.api.uploads import Spool
-from athanor.errors import InvalidInput, TooLarge, Unavailable
+from athanor.errors import InvalidInput, Unavailable
 
 
 def decoded(text):
@@ -72,21 +72,12 @@ def test_a_full_disk_is_said_to_be_full_and_nothing_is_left(tmp_path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_is_inflated_as_its_sender_says(tmp_path):
+def test_a_file_is_compressed_as_its_sender_says(tmp_path):
     packed, plain = tmp_path / "packed", tmp_path / "plain"
     packed.write_bytes(gzip.compress(b"a,b\n1,2\n"))
     plain.write_bytes(b"a,b\n1,2\n")
-    with files.inflated(packed, "gzip") as path:
-        assert path.read_bytes() == b"a,b\n1,2\n"
-    with files.inflated(plain, None) as path:
-        assert path == plain
-    with pytest.raises(InvalidInput, match="not compressed so"), files.inflated(plain, "gzip"):
-        pass
-
-
-def test_a_file_that_grows_too_much_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "LARGEST_INFLATED", 1000)
-    packed = tmp_path / "packed"
-    packed.write_bytes(gzip.compress(bytes(1001)))
-    with pytest.raises(TooLarge), files.inflated(packed, "gzip"):
-        pass
+    files.check_compression(packed, "gzip")
+    files.check_compression(packed, None)
+    files.check_compression(plain, None)
+    with pytest.raises(InvalidInput, match="not compressed so"):
+        files.check_compression(plain, "gzip")

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from athanor.api.dialects.vecml import json_body
 from athanor.api.dialects.vecml.json_body import Bulk, read_fields, rows_in_parts
-from athanor.errors import InvalidInput
+from athanor.errors import InvalidInput, TooLarge
 
 
 def lifted(text, *names):
@@ -65,6 +66,15 @@ def test_where_it_cannot_be_told_by_looking_all_is_read(text):
     fields = lifted(text, "data")
     assert not any(isinstance(value, Bulk) for value in fields.values())
     assert str(fields) == str(json.loads(text))  # NaN is like no other
+
+
+def test_beside_its_bulk_a_body_is_bounded(monkeypatch):
+    monkeypatch.setattr(json_body, "LARGEST_REST", 100)
+    assert isinstance(lifted(json.dumps({"data": DENSE * 50}), "data")["data"], Bulk)
+    assert isinstance(lifted(json.dumps({"X": "QUJD" * 50}), "X")["X"], Bulk)
+    for body in ({"data": DENSE, "note": "x" * 100}, {"data": [*DENSE * 50, [None]]}, {"other": DENSE * 50}):
+        with pytest.raises(TooLarge, match="100 bytes"):
+            lifted(json.dumps(body), "data")
 
 
 def test_a_field_that_comes_twice_counts_as_its_last():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from athanor.api.dialects.vecml.json_body import read_fields
-from athanor.api.dialects.vecml.matrices import check_bytes, matrix_of
+from athanor.api.dialects.vecml.matrices import matrix_of
 from athanor.errors import InvalidInput
 
 
@@ -102,10 +102,3 @@ def test_what_is_wrong_with_a_sparse_row_is_named(row, message):
 
 def test_a_sparse_collection_takes_plain_lists_too():
     assert matrix_of([[1, 2], [3, 4]], is_sparse=True).tolist() == [[1, 2], [3, 4]]
-
-
-def test_bytes_are_whole_numbers_up_to_255():
-    check_bytes(np.array([[0, 255], [7, 8]], np.float32))
-    for wrong in (-1, 256, 1.5):
-        with pytest.raises(InvalidInput, match="row 2, position 1: the collection holds whole numbers from 0 to 255"):
-            check_bytes(np.array([[0, 255], [wrong, 8]], np.float32))

@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from athanor.core.job import JobState
 from athanor.core.ports import EVERYONE
 from athanor.engine.metrics import METRICS
 from athanor.engine.plan import PRESETS as ALL_PRESETS
+from athanor.engine.scores import MeasuredOn
 from athanor.services.predict import LoadedModels
 from support.training import train_now
 
@@ -177,7 +179,9 @@ def test_predictions_for_a_collection(client):
     assert right > 0.8
 
 
-@pytest.mark.parametrize("form", ["csv", "gzip", "unnamed attributes too", "json", "json rows", "json lines"])
+@pytest.mark.parametrize(
+    "form", ["csv", "gzip", "unnamed attributes too", "json", "json rows", "json lines", "packed json", "packed lines"]
+)
 def test_a_file_is_answered_as_the_collection_with_the_same_rows(client, form):
     matrix, attributes = samples(40, seed=1)
     records = [
@@ -193,6 +197,12 @@ def test_a_file_is_answered_as_the_collection_with_the_same_rows(client, form):
         },
         "json": {"file_data": b64(json.dumps(records)), "file_format": "json"},
         "json rows": {"file_data": b64(json.dumps(flat)), "file_format": "json"},
+        "packed json": {"file_data": b64(gzip.compress(json.dumps(records).encode())), "file_format": "json"},
+        "packed lines": {
+            "file_data": b64(gzip.compress("\n".join(map(json.dumps, flat)).encode())),
+            "file_format": "json",
+            "compression_type": "gzip",
+        },
         "json lines": {"file_data": b64("\n".join(map(json.dumps, records))), "file_format": "json"},
     }[form]
     answer = client.predict(**({"file_format": "csv", "has_field_names": True} | file))
@@ -246,6 +256,37 @@ def test_the_misspelled_operation_answers_too_and_is_in_no_documentation(client)
     schema = client.world.call("GET", "/vecml/openapi.json", key=None).json()
     assert "/api/automl_predict" in schema["paths"]
     assert "preidct" not in json.dumps(schema)
+
+
+def test_a_metric_that_was_not_measured_on_the_validation_dataset_has_a_warning(client):
+    client.fill("scored", *samples(40, seed=3))
+    job = client.start("validated", validation_dataset="scored")
+    client.work()
+    named = {"collection_name": "training", "model_name": "validated"}
+
+    def answers():
+        return [client.ok("get_automl_training_status", job_id=job), client.ok("get_model_validation_metric", **named)]
+
+    assert all(set(answer["validation_metric"]) == KEYS and "warning" not in answer for answer in answers())
+    view = client.world.services.vector_models.named(client.world.actor, "Demo", "training", "validated")
+    assert (view.best.scored_on, view.best.n_scored) == (MeasuredOn.VALIDATION, 40)
+    with client.world.records.change(EVERYONE) as transaction:  # as where the time was over before
+        transaction.models.put(replace(view.best, scored_on=MeasuredOn.OUT_OF_FOLD, n_scored=200))
+    assert all(set(answer["validation_metric"]) == KEYS for answer in answers())
+    assert all("before the validation dataset was scored" in answer["warning"] for answer in answers())
+
+
+def test_a_validation_collection_that_is_deleted_ends_the_trainings_that_wait_for_it(client):
+    client.fill("short-lived", *samples(40, seed=3))
+    done = client.start("done in time", validation_dataset="short-lived")
+    client.work()
+    late = client.start("too late", validation_dataset="short-lived")
+    client.ok("delete_collection", collection_name="short-lived")
+    client.work()
+    assert client.ok("get_automl_training_status", job_id=done)["status"] == "finished"
+    status = client.ok("get_automl_training_status", job_id=late)
+    assert status["status"] == "failed"
+    assert "validated on was deleted" in status["error"]
 
 
 def test_the_metric_of_a_model(client):

@@ -201,3 +201,90 @@ def test_labels_must_be_as_many_as_rows(ask, project, b64):
     answer = ask("attach_automl_label", **named, file_data=b64("y\n1\n"), file_format="csv", attribute_name="species")
     assert told(answer, 400)
     assert ask("get_collection_info", **named).json()["attributes"] == []
+
+
+PACKED = gzip.compress(json.dumps(RECORDS).encode())
+
+
+@pytest.mark.parametrize("said", [{}, {"compression_type": "gzip"}])
+def test_compressed_records_are_records_whether_or_not_it_is_said(uploaded, vectors_of, said):
+    info = uploaded(PACKED, "json", **said)
+    assert (info["vector_dim"], info["attributes"]) == (2, ["label"])
+    assert vectors_of("a") == [([1.0, 2.0], {"label": "1"})]
+
+
+def test_a_vector_that_begins_late_is_a_vector(uploaded):
+    late = [{"string_id": "a", "note": "x" * 2**21, "data": [1, 2], "attributes": {"label": "x"}}]
+    assert uploaded(json.dumps(late), "json")["attributes"] == ["label"]
+
+
+def test_lines_may_begin_with_a_byte_order_mark(uploaded):
+    lines = "\n".join(map(json.dumps, RECORDS)).encode("utf-8-sig")
+    assert uploaded(lines, "json")["num_vectors"] == 2
+
+
+def test_what_comes_beside_records_is_used(uploaded, vectors_of):
+    records = json.dumps([{"data": {"1": 5}}, {"data": {}}])
+    beside = {"string_ids": ["a", "b"], "attributes": [{"n": 1}, {}], "attribute_names": ["n"]}
+    info = uploaded(records, "json", vector_type="sparse", vector_dim=9, **beside)
+    assert (info["vector_type"], info["vector_dim"], info["attributes"]) == ("sparse", 9, ["n"])
+    assert vectors_of("a", "b") == [({"1": 5.0}, {"n": "1"}), ({}, {})]
+
+
+def test_the_column_of_ids_may_be_another_key(uploaded, vectors_of):
+    uploaded(json.dumps([{"key": "a", "data": [1]}]), "json", id_column="key")
+    assert vectors_of("a") == [([1.0], {})]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"string_ids": ["x", "y"]}, "ids stand in the file and came beside it"),
+        ({"attributes": [{}, {"n": 1}]}, "attributes stand in the file and came beside it"),
+        ({"attribute_names": ["nothing"]}, "No row of the file has the attribute 'nothing'"),
+        ({"vector_dim": 3}, "row 1 has 2 numbers; vectors have 3 here"),
+        ({"id_column": "nothing"}, "No record has the id column 'nothing'"),
+        ({"compression_type": "gzip"}, "not compressed so"),
+    ],
+)
+def test_what_does_not_go_with_records_is_refused(ask, project, b64, fields, message):
+    records = [{"string_id": "a", "data": [1, 2], "attributes": {"label": 1}}, {"string_id": "b", "data": [3, 4]}]
+    sent = {**project, "collection_name": "files", "file_format": "json", "file_data": b64(json.dumps(records))}
+    assert message in told(ask("upload", **sent, **fields), 400)
+    assert ask("get_collection_info", **project, collection_name="files").status_code == 404
+
+
+def test_vectors_of_bytes_take_no_others_from_files(ask, project, b64):
+    named = {**project, "collection_name": "bytes"}
+    ask("init", **named, vector_type="dense8Bit", vector_dim=2)
+    for content, file_format in (("x,y\n1,1.5\n", "csv"), (json.dumps([{"data": [0, -999]}]), "json")):
+        assert "from 0 to 255" in told(ask("upload", **named, file_data=b64(content), file_format=file_format), 400)
+    assert ask("get_collection_info", **named).json()["vector_type"] == "dense8Bit"
+
+
+def test_one_value_has_one_spelling_however_it_comes(ask, project, b64):
+    values = [1.0, 1, 1e20, 1.5, True, "1.0"]
+    named = {**project, "collection_name": "spelled"}
+    ask("init", **named, vector_type="dense", vector_dim=1)
+    attributes = [{"by_batch": value} for value in values]
+    ids = [str(row) for row in range(len(values))]
+    ask("add_data_batch", **named, string_ids=ids, data=[[0]] * len(values), attributes=attributes)
+    answer = ask(
+        "attach_automl_label",
+        **named,
+        file_data=b64(gzip.compress(json.dumps(values).encode())),
+        file_format="json",
+        attribute_name="by_file",
+    )
+    assert answer.status_code == 200, answer.text
+    found = ask("get_data", **named, string_ids=ids).json()["vectors"]
+    for name in ("by_batch", "by_file"):
+        assert [row["attributes"][name] for row in found] == ["1", "1", "1e+20", "1.5", "true", "1.0"]
+
+
+def test_a_column_of_labels_is_bounded_and_read_in_the_scratch_folder(ask, collection, b64, monkeypatch):
+    monkeypatch.setattr("athanor.services.collections.single_rows.LARGEST_BYTES", 1000)
+    ask("add_data", **collection, data=[1, 2, 3])
+    packed = b64(gzip.compress(b"y\n" + b"1\n" * 1000))
+    answer = ask("attach_automl_label", **collection, file_data=packed, file_format="csv", attribute_name="y")
+    assert "1,000 bytes" in told(answer, 413)

@@ -10,8 +10,8 @@ from athanor.engine.dataset import Dataset, Numbers, Vectors, Words
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.task import Task
 from athanor.errors import InvalidInput
-from athanor.services.collections.batches import VectorBatch
-from athanor.services.collections.inputs import ModelInputs, fitted, match_columns, needed, table_of
+from athanor.services.collections.batches import VectorBatch, bare_table
+from athanor.services.collections.inputs import ModelInputs, fitted, match_columns, needed
 
 MATRIX = np.arange(6, dtype=np.float32).reshape(2, 3)
 
@@ -154,6 +154,6 @@ def test_only_what_the_model_reads_is_read_of_a_collection():
 
 def test_a_batch_has_an_attribute_where_one_row_has_it():
     batch = VectorBatch(matrix=MATRIX, attributes=[{"plan": "x"}, {"label": "1"}])
-    found = fitted(table_of(batch), BARE)
+    found = fitted(bare_table(batch), BARE)
     assert found["plan"].codes.tolist() == [0, -1]
     assert found["label"].codes.tolist() == [-1, 0]

@@ -11,7 +11,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from athanor.core.actor import Scope
-from athanor.core.job import JobState
+from athanor.core.job import JobState, advance
 from athanor.engine.plan import Plan
 from athanor.engine.schema import Schema
 from athanor.engine.task import Task
@@ -21,6 +21,8 @@ from athanor.services.collections.batches import VectorBatch
 from athanor.services.collections.inputs import ModelInputs
 from athanor.services.collections.models import Question, as_numbers
 from athanor.services.collections.prediction_files import SentFile, read_file
+from athanor.services.rows import compaction
+from athanor.services.rows.contents import Content
 from support.training import train_now
 
 PROJECT = "default"
@@ -349,6 +351,22 @@ def test_a_deleted_model_is_gone_and_its_name_free(place):
     place.start("block", "short")
 
 
+def test_a_model_whose_training_failed_gives_its_name_to_the_next_one(place):
+    failed = place.start("block", "again")
+    with pytest.raises(Conflict, match="already exists"):
+        place.start("block", "again")
+    with place.world.records.change(place.actor.organization_id) as tx:
+        job = tx.jobs.get(failed.job.id, lock=True)
+        tx.jobs.put(advance(job, JobState.FAILED, now=place.world.clock(), error="no luck"))
+    assert place.start("block", "again").run.id != failed.run.id
+
+
+@pytest.mark.parametrize("question", [{"target": "string_id"}, {"categorical": ("string_id",)}])
+def test_the_ids_of_rows_are_no_attribute(place, question):
+    with pytest.raises(InvalidInput, match="'string_id'"):
+        place.start("block", "by id", **question)
+
+
 def test_each_operation_needs_its_scope(place):
     def without(*scopes):
         return replace(place.actor, scopes=place.actor.scopes - set(scopes))
@@ -424,5 +442,53 @@ def test_a_file_of_another_format_is_refused(place):
 
 
 def test_an_empty_batch_is_refused(place):
-    with pytest.raises(InvalidInput, match="No samples"):
+    with pytest.raises(InvalidInput, match="No rows"):
         place.predict("block", "model1", VectorBatch(matrix=np.zeros((0, DIM), np.float32)))
+
+
+# --- while segments are merged ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["before they are read", "while they are read"])
+def merging(request, place, monkeypatch):
+    """A collection of two segments, which are merged the first time that they are looked up."""
+
+    def files(content, blobs):
+        monkeypatch.setattr(Content, "files", original)
+        paths = None if request.param == "before they are read" else original(content, blobs)
+        version = world.ingest.get(place.actor, dataset.id).version
+        with monkeypatch.context() as now:
+            now.setattr(compaction, "MOST_SMALL", 1)
+            assert compaction.compact(world.records, world.blobs, world.arrivals, version, now=world.clock)
+        return original(content, blobs) if paths is None else paths
+
+    world = place.world
+    dataset = place.collection("merging", place.later_attributes.with_columns(dense(place.later)))
+    row = {"string_id": "one more", "vector": place.later[0].tolist(), "label": "1", "category": "A"}
+    world.datasets.append_rows(place.actor, dataset.id, [row])
+    original = Content.files
+    monkeypatch.setattr(Content, "files", files)
+    return dataset.handle
+
+
+def test_predictions_of_segments_that_are_merged_meanwhile_are_those_of_all_rows(place, merging):
+    assert len(place.predict("block", "model1", merging).labels) == 61
+
+
+def test_a_training_on_segments_that_are_merged_meanwhile_begins(place, merging):
+    assert place.start(merging, "m").state is JobState.QUEUED
+
+
+def test_predictions_come_in_the_order_of_insertion_though_rows_were_changed(place):
+    dataset = place.collection("changed", place.later_attributes.with_columns(dense(place.later)))
+    before = place.predict("block", "model1", "changed").labels
+    rows = place.world.vector_rows
+    rows.update(place.actor, PROJECT, "changed", ["r0", "r30"], attributes=[{"note": "new"}] * 2)
+    assert place.world.datasets.rows(place.actor, dataset.id, limit=1).rows[0][0] == "r0"
+    assert place.predict("block", "model1", "changed").labels == before
+
+
+def test_labels_that_are_one_number_stay_texts():
+    assert as_numbers(("0", "1")) == (0.0, 1.0)
+    assert as_numbers(("01", "1")) is None
+    assert as_numbers((str(2**60), str(2**60 + 1))) is None

@@ -14,7 +14,7 @@ from athanor.core.actor import Scope
 from athanor.core.job import JobKind, JobState
 from athanor.engine.frames import SPARSE
 from athanor.engine.schema import Storage
-from athanor.errors import AthanorError, Conflict, InvalidInput, NotFound, ScopeMissing
+from athanor.errors import AthanorError, Conflict, InvalidInput, NotFound, ScopeMissing, Unavailable
 from athanor.services.aliases import Naming
 from athanor.services.collections import single_rows as vector_rows
 from athanor.services.profile import make_profile
@@ -254,9 +254,135 @@ def test_attributes_that_are_given_are_set_and_the_others_stay(dense):
     assert [row.data for row in dense.fetch("x1", "x2")] == [[1.0, -1.0], [2.0, -1.0]]
 
 
-def test_changed_rows_stand_behind_the_others(dense):
-    dense.update("x1", attributes=[{"colour": "blue"}])
+def test_rows_keep_their_places_when_they_are_changed(dense):
+    dense.append(row(5), row(6))
+    dense.update("x5", "x1", matrix=np.array([[7, 8], [9, 10]], np.float32))
+    dense.update("x0", "x6", attributes=[{"colour": "blue"}, {"shape": "flat"}])
+    assert dense.rows() == [
+        ["x0", [0.0, -1.0], "blue", None],
+        ["x1", [9.0, 10.0], "red", None],
+        *([*row(number).values(), None] for number in (2, 3, 4)),
+        ["x5", [7.0, 8.0], "red", None],
+        ["x6", [6.0, -1.0], "red", "flat"],
+    ]
+
+
+def test_the_first_label_is_of_the_row_that_came_first_though_it_was_changed(dense):
+    dense.update("x0", attributes=[{"colour": "blue"}])
+    dense.attach("label\n" + "".join(f"of x{number}\n" for number in range(5)))
+    assert dense.labels() == {f"x{number}": f"of x{number}" for number in range(5)}
+
+
+@pytest.mark.parametrize("frozen", ["first", "second", "both"])
+def test_rows_of_frozen_versions_are_changed_in_the_next_one_in_their_places(world, dense, frozen):
+    """Segments that nobody changed are there once on the disk, for both versions."""
+    if frozen != "second":
+        make_profile(world.records, world.blobs, dense.version.id)
+    dense.append(row(5), row(6))
+    dense.remove("x3")
+    if frozen != "first":
+        make_profile(world.records, world.blobs, dense.version.id)
+    dense.append(row(7))
+    before, number, n_blobs = dense.rows(), dense.version.number, len(list(world.blobs.keys()))
+    dense.update("x1", "x7", attributes=[{"colour": "blue"}, {"colour": "green"}])
+    assert dense.version.number == number
+    assert dense.rows(column="string_id") == ["x0", "x1", "x2", "x4", "x5", "x6", "x7"]
+    assert dense.rows(column="colour") == ["red", "blue", *["red"] * 4, "green"]
+    assert dense.rows(version=number - 1) == before[:-1] if frozen != "first" else dense.rows(version=1)[1][2] == "red"
+    assert len(list(world.blobs.keys())) == n_blobs + 1, (
+        "the segment of x1 anew; that of x7 in the place of the old one"
+    )
+    n_blobs = len(list(world.blobs.keys()))
+    dense.update("x0", attributes=[{"colour": "blue"}])
+    assert len(list(world.blobs.keys())) == n_blobs, "nothing relies on the new version yet"
+    with pytest.raises(Conflict, match="'x1'"):
+        dense.append(row(1))
+    dense.remove("x1")
+    dense.append(row(1))
+    dense.attach("label\n" + "".join(f"of {id_}\n" for id_ in dense.rows(column="string_id")))
+    assert dense.labels() == {f"x{number}": f"of x{number}" for number in (0, 2, 4, 5, 6, 7, 1)}
+
+
+def test_only_segments_of_changed_rows_are_written_anew(world, dense):
+    a_collection_of_three_segments(dense)
+    before = set(world.blobs.keys())
+    dense.update("x6", attributes=[{"colour": "blue"}])
+    assert len(set(world.blobs.keys()) - before) == len(before - set(world.blobs.keys())) == 1
+    assert dense.rows(column="string_id") == ["x0", "x2", "x3", "x5", "x6", "x7"]
+
+
+def test_a_large_segment_is_parted_when_it_is_changed_so_that_the_next_change_writes_less(world, dense, monkeypatch):
+    monkeypatch.setattr(rewriting, "_PIECE_ROWS", 2)
+    dense.append(row(5))
+    make_profile(world.records, world.blobs, dense.version.id)
+    dense.update("x3", attributes=[{"colour": "blue"}])
+    assert (dense.version.number, dense.version.n_segments) == (2, 3)
+    before = set(world.blobs.keys())
+    dense.update("x0", attributes=[{"colour": "green"}])
+    assert len(set(world.blobs.keys()) - before) == 1
+    assert dense.rows(column="string_id") == [f"x{number}" for number in range(6)]
+    assert dense.rows(column="colour") == ["green", "red", "red", "blue", "red", "red"]
+    with pytest.raises(Conflict, match="'x4'"):
+        dense.append(row(4))
+    dense.attach("label\n" + "".join(f"of x{number}\n" for number in range(6)))
+    assert dense.labels() == {f"x{number}": f"of x{number}" for number in range(6)}
+
+
+def test_many_who_change_rows_of_a_collection_at_once_all_have_their_way(shared):
+    together(*(lambda number=number: set_often(shared, number) for number in range(5)))
+    assert [found.attributes["n"] for found in shared.fetch(*(f"x{number}" for number in range(5)))] == ["3"] * 5
+
+
+def set_often(collection, number):
+    for time in range(4):
+        collection.update(f"x{number}", attributes=[{"n": str(time)}])
+
+
+def test_a_row_that_was_deleted_and_came_again_is_changed_where_it_is_now(dense):
+    dense.remove("x1")
+    dense.append(row(1))
+    dense.update("x1", "x0", attributes=[{"colour": "blue"}] * 2)
     assert dense.rows(column="string_id") == ["x0", "x2", "x3", "x4", "x1"]
+    assert dense.rows(column="colour") == ["blue", "red", "red", "red", "blue"]
+
+
+def test_rows_that_come_and_go_while_others_are_changed_do_so(dense, monkeypatch):
+    meanwhile(monkeypatch, lambda: (dense.append(row(5)), dense.remove("x2")))
+    dense.update("x1", attributes=[{"colour": "blue"}])
+    assert dense.rows(column="string_id") == ["x0", "x1", "x3", "x4", "x5"]
+    assert dense.rows(column="colour") == ["red", "blue", "red", "red", "red"]
+
+
+def test_a_file_that_came_before_is_not_appended_again_though_its_rows_were_changed(world, table):
+    table.update("11", attributes=[{"member": "true"}])
+    text = "id,age,score,member,since\n10,20,0.5,true,2024-01-01\n11,21,,false,2024-01-02\n12,22,1.5,,2024-01-03\n"
+    path = world.a_file(text)
+    world.datasets.append(world.actor, table.dataset_id, path, filename=path.name)
+    assert table.version.n_rows == 3
+
+
+def test_a_profile_of_rows_that_are_changed_meanwhile_is_not_kept(world, dense, monkeypatch):
+    from athanor.engine import profile
+
+    def slow(*args, **more):
+        made = original(*args, **more)
+        dense.update("x1", attributes=[{"colour": "blue"}])
+        return made
+
+    original = profile.profile
+    monkeypatch.setattr(profile, "profile", slow)
+    with pytest.raises(Conflict, match="changed while it was profiled"):
+        make_profile(world.records, world.blobs, dense.version.id)
+
+
+def test_what_is_done_is_done_though_old_blobs_cannot_be_removed(world, dense, monkeypatch):
+    def full(_):
+        raise Unavailable("The blob store cannot be used now.")
+
+    monkeypatch.setattr(world.blobs, "delete", full)
+    assert dense.update("x1", attributes=[{"colour": "blue"}]) == 1
+    dense.attach("label\n" + "a\n" * 5)
+    assert dense.rows(column="colour") == ["red", "blue", "red", "red", "red"]
 
 
 def test_an_update_is_all_or_nothing(world, dense):
@@ -350,36 +476,22 @@ def test_two_who_change_the_same_rows_at_once_both_have_their_way(shared):
 
 
 def test_a_row_that_goes_while_it_is_changed_stays_away(dense, monkeypatch):
-    first = True
-
-    def rows_named(*args):
-        nonlocal first
-        found = original(*args)
-        if first:
-            first = False
-            dense.remove("x1")
-        return found
-
-    original = vector_rows.rows_named
-    monkeypatch.setattr(vector_rows, "rows_named", rows_named)
+    meanwhile(monkeypatch, lambda: dense.remove("x1"))
     with pytest.raises(NotFound, match="'x1'"):
         dense.update("x1", attributes=[{"colour": "blue"}])
     assert "x1" not in dense.rows(column="string_id")
 
 
 def test_an_update_that_others_always_disturb_gives_up_in_words(dense, monkeypatch):
-    def rows_named(*args):
-        monkeypatch.setattr(vector_rows, "rows_named", original)
-        dense.update("x1", attributes=[{"colour": "blue"}])
-        monkeypatch.setattr(vector_rows, "rows_named", rows_named)
-        return found
+    def rewritten(*args, **more):
+        with monkeypatch.context() as undisturbed:
+            undisturbed.setattr(rewriting, "rewritten", original)
+            dense.update("x1", attributes=[{"colour": "blue"}])
+        return original(*args, **more)
 
-    original, found = vector_rows.rows_named, None
-    look = dense.world.ingest.get(dense.world.actor, dense.dataset_id)
-    found = pl.DataFrame([row(1)], schema_overrides={"vector": pl.Array(pl.Float32, 2)})
-    assert look.version.n_rows == 5
-    monkeypatch.setattr(vector_rows, "rows_named", rows_named)
-    with pytest.raises(Conflict, match="keep changing"):
+    original = rewriting.rewritten
+    monkeypatch.setattr(rewriting, "rewritten", rewritten)
+    with pytest.raises((Conflict, Unavailable), match="keep changing"):
         dense.update("x1", attributes=[{"colour": "green"}])
 
 
@@ -500,14 +612,7 @@ def test_rejected_rows_are_still_told(world):
 
 
 def test_rows_that_come_meanwhile_are_not_lost(dense, monkeypatch):
-    def with_column(*args, **more):
-        done = original(*args, **more)
-        if dense.version.n_rows == 5:
-            dense.append(row(5))
-        return done
-
-    original = rewriting.with_column
-    monkeypatch.setattr(vector_rows, "with_column", with_column)
+    meanwhile(monkeypatch, lambda: dense.append(row(5)))
     with pytest.raises(InvalidInput, match="expected 6 values; came 5"):
         dense.attach("label\n" + "a\n" * 5)
     assert dense.rows(column="string_id") == ["x0", "x1", "x2", "x3", "x4", "x5"]
@@ -515,27 +620,41 @@ def test_rows_that_come_meanwhile_are_not_lost(dense, monkeypatch):
     assert dense.rows(column="label") == ["a"] * 6
 
 
-def test_segments_that_are_merged_meanwhile_are_looked_up_again(world, dense, monkeypatch):
-    def with_column(*args, **more):
+@pytest.mark.parametrize("change", ["update", "attach"])
+@pytest.mark.parametrize("is_before", [True, False])
+def test_segments_that_are_merged_meanwhile_are_looked_up_again(dense, monkeypatch, change, is_before):
+    dense.append(row(5))
+    meanwhile(monkeypatch, lambda: merge(dense, monkeypatch), is_before=is_before)
+    if change == "update":
+        dense.update("x1", attributes=[{"label": "a"}])
+        assert dense.rows(column="label") == [None, "a", None, None, None, None]
+    else:
+        dense.attach("label\n" + "a\n" * 6)
+        assert dense.rows(column="label") == ["a"] * 6
+
+
+def test_rows_are_looked_up_again_where_segments_were_merged_meanwhile(dense, monkeypatch):
+    def rows_named(*args):
         if dense.version.n_segments > 1:
-            monkeypatch.setattr(compaction, "MOST_SMALL", 1)
-            assert compaction.compact(world.records, world.blobs, world.arrivals, dense.version, now=world.clock)
-        return original(*args, **more)
+            merge(dense, monkeypatch)
+        return original(*args)
 
     dense.append(row(5))
-    original = rewriting.with_column
-    monkeypatch.setattr(vector_rows, "with_column", with_column)
-    dense.attach("label\n" + "a\n" * 6)
-    assert dense.rows(column="label") == ["a"] * 6
+    original = vector_rows.rows_named
+    monkeypatch.setattr(vector_rows, "rows_named", rows_named)
+    assert [found.id for found in dense.fetch("x5", "x0")] == ["x5", "x0"]
 
 
 def test_a_segment_that_cannot_be_read_is_no_endless_trying(world, dense, monkeypatch):
-    def broken(*_, **__):
+    def broken():
         raise OSError("broken")
 
-    monkeypatch.setattr(vector_rows, "with_column", broken)
-    with pytest.raises((OSError, AthanorError), match="broken"):
+    tried = []
+
+    monkeypatch.setattr(rewriting, "rewritten", lambda *_, **__: tried.append(1) or broken())
+    with pytest.raises(AthanorError, match="broken"):
         dense.attach("label\n" + "a\n" * 5)
+    assert tried == [1]
 
 
 def test_labels_and_rows_at_once_end_with_both_or_with_words(shared):
@@ -612,6 +731,30 @@ def test_numbers_and_truths_of_json_become_their_usual_texts(dense, cells, texts
 def test_a_file_that_is_not_one_column_is_refused(dense, text, form, message):
     with pytest.raises(InvalidInput, match=message):
         dense.attach(text, form=form)
+
+
+def meanwhile(monkeypatch, others, *, is_before=False):
+    """Others do something once, while rows are written anew: before they are read, or afterwards."""
+
+    def rewritten(*args, **more):
+        monkeypatch.setattr(rewriting, "rewritten", original)
+        if is_before:
+            others()
+        done = original(*args, **more)
+        if not is_before:
+            others()
+        return done
+
+    original = rewriting.rewritten
+    monkeypatch.setattr(rewriting, "rewritten", rewritten)
+
+
+def merge(collection, monkeypatch):
+    """Merge the segments of the collection into one."""
+    world = collection.world
+    with monkeypatch.context() as now:
+        now.setattr(compaction, "MOST_SMALL", 1)
+        assert compaction.compact(world.records, world.blobs, world.arrivals, collection.version, now=world.clock)
 
 
 def together(*tasks):

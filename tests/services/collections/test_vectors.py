@@ -18,6 +18,8 @@ from athanor.errors import Conflict, Impossible, InvalidInput, NotFound, ScopeMi
 from athanor.services.aliases import Naming
 from athanor.services.collections import batches as vector_batches
 from athanor.services.collections import vectors
+from athanor.services.collections.components import COMPONENTS, UINT8
+from athanor.services.collections.layout import Layout, rows_at_once
 from athanor.services.collections.vectors import UploadHow, VectorBatch
 from athanor.services.profile import make_profile
 
@@ -101,12 +103,12 @@ def test_a_name_is_given_once_in_a_project(world, dense):
 
 @pytest.mark.parametrize(("storage", "dim"), [("dense", None), ("dense", 0), ("dense", 100_001), ("sparse", 0)])
 def test_a_dimension_that_cannot_be_is_refused(world, project, storage, dim):
-    with pytest.raises(InvalidInput, match="vector_dim"):
+    with pytest.raises(InvalidInput, match=r"numbers a vector has|A vector has 1 to"):
         world.vectors.create(world.actor, "p", "c", storage=Storage(storage), dim=dim)
 
 
 def test_a_name_that_cannot_be_is_refused(world, project):
-    with pytest.raises(InvalidInput, match="collection_name"):
+    with pytest.raises(InvalidInput, match="`name` must have 1 to 128"):
         world.vectors.create(world.actor, "p", ".c", storage=Storage.DENSE, dim=3)
 
 
@@ -274,8 +276,8 @@ def test_a_sparse_batch_that_would_fill_the_memory_is_refused(world, dense, monk
         ({"ids": ("a", "a")}, "Row 2 has the id 'a'"),
         ({"ids": ("a", "")}, "Row 2: an id is a text"),
         ({"ids": ("a", "b\0")}, "Row 2: an id is a text"),
-        ({"ids": ("a",)}, "`string_ids` has 1 entries, and 2 vectors"),
-        ({"attributes": [{}]}, "`attributes` has 1 entries"),
+        ({"ids": ("a",)}, "1 ids came, and 2 vectors"),
+        ({"attributes": [{}]}, "1 attributes came, and 2 vectors"),
         ({"attributes": [{}, {"vector": "1"}]}, "named 'vector'"),
         ({"attributes": [{}, {"string_id": "1"}]}, "named 'string_id'"),
         ({"attributes": [{}, {" ": "1"}]}, "named ' '"),
@@ -567,15 +569,15 @@ def test_indices_count_from_one_unless_the_first_file_has_a_zero(world, project)
 
 
 def test_first_files_that_come_at_once_and_count_otherwise_are_not_mixed(world, dense, monkeypatch):
-    grow = world.vectors._growing.grow
+    coming = world.vectors._growing.coming
     others = [lambda: upload(world, "1 0:5\n", "libsvm")]
 
     def meanwhile(*given, **more):
         while others:
             others.pop()()
-        return grow(*given, **more)
+        return coming(*given, **more)
 
-    monkeypatch.setattr(world.vectors._growing, "grow", meanwhile)
+    monkeypatch.setattr(world.vectors._growing, "coming", meanwhile)
     with pytest.raises(Conflict, match="count from 0"):
         upload(world, LIBSVM, "libsvm")
     assert get(world).version.n_rows == 1
@@ -609,9 +611,9 @@ def test_a_binary_file_holds_vectors_one_after_the_other(world, project):
         upload(world, content[:-4], "binary")
     with pytest.raises(InvalidInput, match="not finite"):
         upload(world, np.array([1, np.nan, 3], "<f4").tobytes(), "binary")
-    with pytest.raises(InvalidInput, match="vector_dim"):
+    with pytest.raises(InvalidInput, match="the dimension"):
         upload(world, content, "binary", name="d")
-    with pytest.raises(InvalidInput, match="`string_ids` has 1 entries, and the file 2 rows"):
+    with pytest.raises(InvalidInput, match="1 ids came, and the file has 2 rows"):
         upload(world, content, "binary", ids=["c"])
 
 
@@ -627,9 +629,86 @@ def test_an_unknown_format_is_refused(world, project):
 
 
 def test_files_are_shaped_in_parts(world, dense, monkeypatch):
-    monkeypatch.setattr("athanor.services.collections.files._AT_ONCE", 24)
+    monkeypatch.setattr("athanor.services.collections.shaping._AT_ONCE", 160)
     upload(world, "x,y,z\n" + "".join(f"{n},{n},{n}\n" for n in range(7)))
     assert [row["vector"][0] for row in rows(world)] == list(range(7))
     assert [row["string_id"] for row in rows(world)] == [str(n) for n in range(7)]
     with pytest.raises(InvalidInput, match="Row 4, column 'y'"):
         upload(world, "x,y,z\n1,1,1\n1,1,1\n1,1,1\n1,,1\n")
+
+
+def test_a_file_is_shaped_by_as_many_rows_as_there_is_room_for_their_cells():
+    table = Layout(id_column="id", vector=None, components=("x",) * 100, attributes=("a",) * 50)
+    assert rows_at_once(table, 2**20) <= 2**20 // (100 * 8 + 50 * 32)
+    assert rows_at_once(table, 1) == 1
+
+
+# --- what is said of vectors ------------------------------------------------------------------------------------------
+
+
+def test_a_dimension_that_is_said_holds_for_files_and_batches(world, dense, project):
+    for content, file_format in (("x,y,z\n1,2,3\n", "csv"), (LIBSVM, "libsvm")):
+        with pytest.raises(InvalidInput, match="have 3 numbers, and the dimension is said to be 4"):
+            upload(world, content, file_format, dim=4)
+    with pytest.raises(InvalidInput, match="the dimension is said to be 4"):
+        insert(world, a_batch("a"), dim=4)
+    insert(world, VectorBatch(ids=["a"], matrix=csr_matrix([[0, 1.0]])), name="new", storage=Storage.SPARSE, dim=9)
+    assert (get(world, "new").layout.dim, get(world, "new").layout.grows) == (9, False)
+
+
+def test_the_vectors_of_a_file_are_no_longer_than_is_said(world, sparse):
+    with pytest.raises(InvalidInput, match="that came have 3 numbers, and the dimension is said to be 2"):
+        upload(world, LIBSVM, "libsvm", dim=2)
+    upload(world, LIBSVM, "libsvm", dim=5)
+
+
+def test_a_table_of_columns_makes_no_sparse_vectors(world, project):
+    with pytest.raises(InvalidInput, match="dense"):
+        upload(world, "x,y\n1,2\n", storage=Storage.SPARSE)
+
+
+@pytest.mark.parametrize(
+    ("content", "file_format"),
+    [
+        ("x,y,z\n0,255,7\n0,{},7\n", "csv"),
+        ("1 1:0 2:255\n1 2:{}\n", "libsvm"),
+        ('[{{"x": 0, "y": 1, "z": 2}}, {{"x": 0, "y": {}, "z": 2}}]', "json"),
+    ],
+)
+def test_vectors_of_bytes_take_whole_numbers_up_to_255_from_files_too(world, project, content, file_format):
+    world.vectors.create(world.actor, "p", "c", storage=Storage.DENSE, dim=3, labels={COMPONENTS: UINT8})
+    for wrong in ("1.5", "256", "-999"):
+        with pytest.raises(InvalidInput, match=rf"Row 2, component 1 .* from 0 to 255, {wrong} came"):
+            upload(world, content.format(wrong), file_format)
+    upload(world, content.format("3"), file_format)
+    assert rows(world)[1]["vector"][1] == 3
+
+
+def test_vectors_of_bytes_take_whole_numbers_up_to_255_from_batches_and_changes(world, project):
+    world.vectors.create(world.actor, "p", "c", storage=Storage.DENSE, dim=3, labels={COMPONENTS: UINT8})
+    for wrong in (1.5, 256, -1):
+        matrix = np.array([[0, 255, wrong]], np.float32)
+        for came in (matrix, csr_matrix(matrix)):
+            with pytest.raises(InvalidInput, match="Row 1, component 2"):
+                insert(world, VectorBatch(matrix=came))
+    insert(world, VectorBatch(ids=["a"], matrix=np.array([[0, 255, 3]], np.float32)))
+    with pytest.raises(InvalidInput, match="Row 1, component 2"):
+        world.vector_rows.update(world.actor, "p", "c", ["a"], matrix=matrix)
+    with pytest.raises(InvalidInput, match="from 0 to 255"):
+        upload(world, np.array([1, 2, 3.5], "<f4").tobytes(), "binary")
+
+
+def test_numbers_of_a_json_file_that_are_kept_as_texts_are_spelled_as_those_of_a_batch(world, project):
+    content = json.dumps([{"x": 1, "a": 1.0, "b": 1e20, "c": True, "d": "1.0"}, {"x": 2, "a": 2.5, "d": "2"}])
+    upload(world, content, "json", attribute_names=("a", "b", "c", "d"))
+    assert [rows(world)[0][name] for name in "abcd"] == ["1", "1e+20", "true", "1.0"]
+
+
+def test_files_inflate_to_two_gigabytes_or_to_what_the_setting_allows(world, project, monkeypatch):
+    monkeypatch.setattr("athanor.services.collections.formats.LARGEST_INFLATED", 10_000)
+    with pytest.raises(TooLarge, match="10,000 bytes"):
+        upload(world, gzip.compress(b"x\n" + b"1\n" * 5_001))
+    monkeypatch.setattr(world.arrivals, "_inflated_limit", 1_000)
+    with pytest.raises(TooLarge, match="1,000 bytes"):
+        upload(world, gzip.compress(b"x\n" + b"1\n" * 501))
+    assert list(world.scratch.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,13 +27,13 @@ FAULT = (
 class Surroundings:
     """What every dialect's application is given.
 
-    modes   seconds of a training, for dialects whose callers name a mode instead of a time
+    options  what the operator has set for this dialect alone, as the dialect names it
     """
 
     services: Services
     spool: Spool
     now: Now
-    modes: Mapping[str, float] = field(default_factory=dict)
+    options: Mapping[str, float] = field(default_factory=dict)
 
 
 class Dialect(Protocol):
@@ -41,6 +42,10 @@ class Dialect(Protocol):
     name: str
     title: str
     job_states: Mapping[JobState, str]  # core's word -> this vendor's word; complete by test
+
+    def places(self) -> tuple[re.Pattern[str], ...]:
+        """Paths outside its prefix where it answers as well; no two dialects have one in common."""
+        ...
 
     def app(self, surroundings: Surroundings) -> FastAPI:
         """The whole application, at the vendor's own paths, with /openapi.json and /docs."""

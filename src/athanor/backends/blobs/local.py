@@ -111,18 +111,21 @@ class LocalBlobs:
 
     def delete(self, key: str) -> None:
         path = self._folder / check_key(key)
-        temporary = self._new_temporary()
-        with _store_errors():
-            try:
-                path.rename(temporary)  # a folder goes in one step, and is emptied where nobody sees it
-            except (FileNotFoundError, NotADirectoryError):
-                return
-            self._drop_empty(path.parent)
-            self._sync_up(path.parent)
-            if temporary.is_dir():
-                shutil.rmtree(temporary)
+        with _store_errors(), suppress(FileNotFoundError, NotADirectoryError):
+            if path.is_dir():
+                self._delete_folder(path)
             else:
-                temporary.unlink()
+                # Not synced: a file that a crash brings back is whole, and swept, since no record names it.
+                path.unlink()
+                self._drop_empty(path.parent)
+
+    def _delete_folder(self, path: Path) -> None:
+        """It goes in one step, and is emptied where nobody sees it."""
+        temporary = self._new_temporary()
+        path.rename(temporary)
+        self._drop_empty(path.parent)
+        self._sync_up(path.parent)  # before the first of its files goes: all of them come back, or none
+        shutil.rmtree(temporary)
 
     def _new_temporary(self) -> Path:
         return self._temporary / f"{_this_writer()}-{uuid4().hex}"

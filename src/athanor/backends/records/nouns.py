@@ -98,7 +98,7 @@ NOUNS: tuple[Noun[Any], ...] = (
         Job,
         "job",
         parents={"project_id": "projects"},
-        indexes=(("state", "lane", "executor", "created_at"), ("subject_id",)),
+        indexes=(("state", "lane", "executor", "created_at"), ("subject_id",), ("dataset_id",)),
     ),
     Noun(
         "aliases",

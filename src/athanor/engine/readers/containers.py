@@ -56,9 +56,12 @@ KINDS = tuple(dict.fromkeys(_MAGICS.values()))
 
 
 @contextmanager
-def plain(path: Path, filename: str, options: ReaderOptions) -> Iterator[tuple[Path, str]]:
+def plain(
+    path: Path, filename: str, options: ReaderOptions, *, folder: Path | None = None
+) -> Iterator[tuple[Path, str]]:
     """The plain file in a file that may be compressed, and what it is called; inflated ones are gone at the end.
 
+    folder  where they are inflated; None: with the temporary files of the system
     Raises InvalidInput for an archive that is damaged, encrypted, nested or without exactly one table, TooLarge where
     it grows beyond `options.max_inflated_bytes`, Unavailable where the disk is full.
     """
@@ -73,8 +76,8 @@ def plain(path: Path, filename: str, options: ReaderOptions) -> Iterator[tuple[P
     if kind is None:
         yield path, filename
         return
-    with tempfile.TemporaryDirectory(prefix="athanor-inflated-") as folder:
-        target = Path(folder) / "plain"
+    with tempfile.TemporaryDirectory(prefix="athanor-inflated-", dir=folder) as inflated:
+        target = Path(inflated) / "plain"
         try:
             if kind == "zip":
                 with _archive(path, filename) as archive:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -22,6 +22,7 @@ from athanor.services.collections.layout import (
     as_layout,
     attribute_schema,
     id_schema,
+    layout_of,
     vector_schema,
 )
 
@@ -58,10 +59,10 @@ def check_batch(batch: VectorBatch) -> None:
     """Raises InvalidInput, naming the row, for what no collection takes."""
     if not batch.n_rows:
         raise InvalidInput("No rows came. Send at least one vector.", field="data")
-    for field, given in (("string_ids", batch.ids), ("attributes", batch.attributes)):
+    for field, given in (("ids", batch.ids), ("attributes", batch.attributes)):
         if given is not None and len(given) != batch.n_rows:
             raise InvalidInput(
-                f"`{field}` has {len(given):,} entries, and {batch.n_rows:,} vectors came. Send one a vector.",
+                f"{len(given):,} {field} came, and {batch.n_rows:,} vectors. Send one a vector.",
                 field=field,
             )
     _check_matrix(batch.matrix)
@@ -75,14 +76,14 @@ def check_ids(ids: Sequence[str]) -> None:
         if not id_ or len(id_) > LONGEST_ID or "\0" in id_:
             raise InvalidInput(
                 f"Row {row}: an id is a text of 1 to {LONGEST_ID:,} characters without NUL, got {id_[:60]!r}.",
-                field="string_ids",
+                field="ids",
             )
     if len(set(ids)) < len(ids):
         seen: set[str] = set()
         row = next(row for row, id_ in enumerate(ids, start=1) if id_ in seen or seen.add(id_))  # type: ignore[func-returns-value]
         raise InvalidInput(
             f"Row {row} has the id {ids[row - 1][:60]!r}, as a row before it has. Every row needs an id of its own.",
-            field="string_ids",
+            field="ids",
         )
 
 
@@ -91,7 +92,7 @@ def check_whole(ids: Sequence[str]) -> None:
     for row, id_ in enumerate(ids, start=1):
         if not _WHOLE(id_) or abs(int(id_)) > cells.LARGEST_INTEGER:
             raise InvalidInput(
-                f"Row {row}: the ids of this collection are whole numbers, got {id_[:60]!r}.", field="string_ids"
+                f"Row {row}: the ids of this collection are whole numbers, got {id_[:60]!r}.", field="ids"
             )
 
 
@@ -120,24 +121,29 @@ def table_of(batch: VectorBatch, ids: Sequence[str] | None, layout: Layout) -> D
 
     ids  those of the batch, or those that were made for it
     """
+    if not layout.is_sparse and batch.is_sparse and 4 * batch.n_rows * layout.dim > LARGEST_DENSE:
+        raise TooLarge(
+            f"{batch.n_rows:,} rows of {layout.dim:,} numbers are too many at a time for a collection of dense "
+            f"vectors. Send at most {max(LARGEST_DENSE // (4 * layout.dim), 1):,} at a time."
+        )
+    came = bare_table(batch)
+    check_attribute_names(tuple(dict.fromkeys(chain.from_iterable(batch.attributes or ()))), layout)
+    own = layout_of(came.schema, None)
+    if ids is not None and layout.id_column is not None:
+        name = layout.id_column
+        words = Words(np.arange(len(ids), dtype=np.int32), tuple(ids))
+        came = Dataset(Schema((id_schema(name), *came.schema.columns)), {name: words, **came.columns}, came.n_rows)
+        own = replace(own, id_column=name)
+    return as_layout(came, own, layout)
+
+
+def bare_table(batch: VectorBatch) -> Dataset:
+    """The numbers and attributes of the batch as a table. One called as the vectors are is left out."""
     storage = Storage.SPARSE if batch.is_sparse else Storage.DENSE
     vector = vector_schema(storage, int(batch.matrix.shape[1]), is_fixed=False)
-    schemas = [vector]
-    columns: dict[str, Column] = {VECTOR: _vectors(batch, layout)}
-    id_column = None
-    if ids is not None and layout.id_column is not None:
-        id_column = layout.id_column
-        schemas.insert(0, id_schema(id_column))
-        columns[id_column] = Words(np.arange(len(ids), dtype=np.int32), tuple(ids))
-    found = attribute_columns(batch.attributes or ())
-    check_attribute_names(tuple(found), layout)
-    came = Dataset(
-        Schema((*schemas, *map(attribute_schema, found))),
-        {**columns, **found},
-        batch.n_rows,
-    )
-    own = Layout(id_column=id_column, vector=vector, components=(), attributes=tuple(found))
-    return as_layout(came, own, layout)
+    found = {name: column for name, column in attribute_columns(batch.attributes or ()).items() if name != VECTOR}
+    columns: dict[str, Column] = {VECTOR: Vectors(_canonical(batch.matrix)), **found}
+    return Dataset(Schema((vector, *map(attribute_schema, found))), columns, batch.n_rows)
 
 
 def attribute_columns(rows: Sequence[Mapping[str, str]]) -> dict[str, Column]:
@@ -165,19 +171,12 @@ def _words(given: Words) -> Words:
     return Words(np.array([*table, -1], np.int32)[given.codes], tuple(places))
 
 
-def _vectors(batch: VectorBatch, layout: Layout) -> Vectors:
-    matrix = batch.matrix
-    if not batch.is_sparse:
-        return Vectors(matrix)
-    if not layout.is_sparse and 4 * batch.n_rows * layout.dim > LARGEST_DENSE:
-        raise TooLarge(
-            f"{batch.n_rows:,} rows of {layout.dim:,} numbers are too many at a time for a collection of dense "
-            f"vectors. Send at most {max(LARGEST_DENSE // (4 * layout.dim), 1):,} at a time."
-        )
-    if not matrix.has_canonical_format:
+def _canonical(matrix: Any) -> Any:
+    """The vectors; of sparse ones a component that came more than once stands once."""
+    if not isinstance(matrix, np.ndarray) and not matrix.has_canonical_format:
         matrix = matrix.copy()  # nobody's matrix is changed here
         matrix.sum_duplicates()
-    return Vectors(matrix)
+    return matrix
 
 
 def _check_matrix(matrix: Any) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from athanor.engine.conform import conform
 from athanor.engine.dataset import Dataset
 from athanor.engine.schema import ColumnSchema, Schema, Storage
@@ -21,6 +23,8 @@ from athanor.services.collections.layout import Layout, attribute_schema
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from athanor.services.rows.contents import Part
 
 Values = Mapping[str, str | None]  # of a row's attributes, by name; None: from now on it has none
 
@@ -81,6 +85,44 @@ def attribute_column(name: str, schema: Schema, layout: Layout) -> ColumnSchema:
     if name in schema:
         raise InvalidInput(f"Column {name!r} holds vectors and is no attribute.", field="attributes")
     return attribute_schema(name)
+
+
+def with_rows(there: pl.DataFrame, rows: pl.DataFrame, id_column: str) -> pl.DataFrame | None:
+    """The table with these rows in the places of its own of the same ids; None where it has none of them."""
+    import polars as pl
+
+    ids = there.get_column(id_column).cast(pl.String)
+    places = {id_: place for place, id_ in enumerate(rows.get_column(id_column).cast(pl.String).to_list())}
+    hits = ids.is_in(pl.Series(list(places), dtype=pl.String).implode()).arg_true()
+    if not len(hits):
+        return None
+    order = np.arange(there.height)
+    order[hits.to_numpy()] = [there.height + places[id_] for id_ in ids.gather(hits).to_list()]
+    fitting = [rows.get_column(series.name).cast(series.dtype) for series in there.get_columns()]
+    return there.vstack(pl.DataFrame(fitting))[order]
+
+
+class Labels:
+    """Texts for all rows of a table in their order: a column of theirs, in place of one of this name.
+
+    schema  of the table with them
+    """
+
+    def __init__(self, column: ColumnSchema, texts: pl.Series, schema: Schema) -> None:
+        columns = {**{there.name: there for there in schema.columns}, column.name: column}
+        self.schema = Schema(tuple(columns.values()))
+        self._others = schema.select([name for name in columns if name != column.name])
+        self._name, self._texts, self._n_put = column.name, texts, 0
+
+    def put(self, part: Part) -> pl.DataFrame:
+        """The rows of the next part with theirs."""
+        import polars as pl
+
+        rows = part.scan(self._others).collect()
+        texts = self._texts.slice(self._n_put, rows.height).alias(self._name)
+        self._n_put += rows.height
+        there = {series.name: series for series in (*rows.get_columns(), texts)}
+        return pl.DataFrame([there[name] for name in self.schema.names])
 
 
 def _put(rows: pl.DataFrame, schema: Schema, column: ColumnSchema, cells: pl.Series) -> tuple[pl.DataFrame, Schema]:

@@ -1,41 +1,24 @@
-"""Files of vectors: how each format is read, and how its rows are brought into the layout of a collection."""
+"""Files of vectors: what the sender of one says about it, and how it is read for that."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from athanor.engine.dataset import Dataset, Vectors, Words
-from athanor.engine.readers import ReaderOptions
-from athanor.engine.schema import ColumnSchema, Schema, Storage
+from athanor.engine.schema import Schema, Storage
 from athanor.errors import InvalidInput
-from athanor.services.collections.batches import attribute_columns, check_attribute_names, check_ids, check_whole
-from athanor.services.collections.layout import (
-    ID,
-    Layout,
-    as_layout,
-    as_stored,
-    attribute_schema,
-    id_schema,
-    is_number,
-    layout_of,
-    rows_at_once,
-    vector_schema,
-)
-from athanor.services.rows.appending import together, unknown_columns, widened
+from athanor.services.collections.batches import VectorBatch, check_ids
+from athanor.services.collections.formats import FORMATS, ReadVectors, as_read, reader_options, vectors_in
+from athanor.services.collections.layout import ID, attribute_schema
 
 if TYPE_CHECKING:
-    from athanor.engine.segments import SegmentFile, Written
+    from athanor.engine.readers import ReaderOptions
+    from athanor.services.rows.arrivals import Arrivals
 
-FORMATS = ("csv", "json", "libsvm", "binary")
 LABEL = "label"  # the attribute that the label of a libsvm file becomes where nothing else is said
-_QUERY = "qid"
-_AT_ONCE = 256 * 2**20  # bytes of dense vectors that are made at a time
-_READERS: Mapping[str, str | None] = {"csv": "csv", "json": None, "libsvm": "libsvm", "binary": "float32"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +31,7 @@ class UploadHow:
     attribute_names  columns that are kept as text; of libsvm the one name of the label
     id_column        column of a csv or json that holds the ids
     ids, attributes  as in a batch, for files that cannot hold them
+    read_vectors     makes a batch of a plain file whose records hold vectors; None of one whose rows are plain cells
     """
 
     format: str
@@ -59,6 +43,7 @@ class UploadHow:
     id_column: str | None = None
     ids: Sequence[str] | None = None
     attributes: Sequence[Mapping[str, str]] | None = None
+    read_vectors: ReadVectors | None = None
 
     @property
     def is_table(self) -> bool:
@@ -74,26 +59,37 @@ class UploadHow:
 def check_how(how: UploadHow) -> None:
     """Raises InvalidInput where what is said does not go together."""
     if how.format not in FORMATS:
-        raise InvalidInput(
-            f"`file_format` must be one of {', '.join(FORMATS)}, got {how.format!r}.", field="file_format"
-        )
+        raise InvalidInput(f"A file is one of {', '.join(FORMATS)}, not {how.format[:40]!r}.", field="format")
     if how.ids is not None:
         check_ids(how.ids)
 
 
-def reader_options(how: UploadHow, dim: int | None) -> ReaderOptions:
+def batch_in(arrivals: Arrivals, path: Path, how: UploadHow) -> VectorBatch | None:
+    """The vectors of a file of records that hold such, with what came beside the file; None of any other file.
+
+    Raises InvalidInput for what came beside it and stands in it, too.
+    """
+    batch = vectors_in(arrivals, path, how.filename, how.read_vectors)
+    if batch is None:
+        return None
+    for name, beside, inside in (("ids", how.ids, batch.ids), ("attributes", how.attributes, batch.attributes)):
+        if beside is not None and inside is not None:
+            raise InvalidInput(f"The {name} stand in the file and came beside it. Send them once.", field=name)
+    attributes = how.attributes if batch.attributes is None else batch.attributes
+    there = set(chain.from_iterable(attributes or ()))
+    for name in how.attribute_names:
+        if name not in there:
+            raise InvalidInput(f"No row of the file has the attribute {name[:60]!r}.", field="attribute_names")
+    return replace(batch, ids=how.ids if batch.ids is None else batch.ids, attributes=attributes)
+
+
+def options_of(how: UploadHow, dim: int | None) -> ReaderOptions:
     """How such a file is read. `dim`: how many numbers a row of the collection has, where that is known."""
-    options = ReaderOptions(format=_READERS[how.format])
-    if how.format == "csv":
-        return replace(options, delimiter=",", quote='"', decimal=".", has_header=how.has_header)
-    if how.format == "binary":
-        if not (how.dim or dim):
-            raise InvalidInput(
-                "Say how many numbers a row of the binary file has: `vector_dim`, or an existing collection.",
-                field="vector_dim",
-            )
-        return replace(options, dim=how.dim or dim)
-    return options
+    if how.format == "binary" and not (how.dim or dim):
+        raise InvalidInput(
+            "Say how many numbers a row of the binary file has: the dimension, or an existing collection.", field="dim"
+        )
+    return reader_options(how.format, has_header=how.has_header, dim=how.dim or dim)
 
 
 def known_columns(how: UploadHow, schema: Schema | None, id_column: str | None) -> Schema:
@@ -107,255 +103,5 @@ def known_columns(how: UploadHow, schema: Schema | None, id_column: str | None) 
     if schema is not None:
         known |= {column.name: column for column in schema.columns if not column.storage.is_vector}
     if how.format == "csv" and not how.has_header:
-        known = {_by_position(name): column for name, column in known.items()}
+        known = {as_read(name): column for name, column in known.items()}
     return Schema(tuple(replace(column, name=name) for name, column in known.items()))
-
-
-def _by_position(name: str) -> str:
-    """What the reader calls column "0", "1", … of a file without names."""
-    return f"column_{int(name) + 1}" if name.isascii() and name.isdigit() else name
-
-
-@dataclass(slots=True, kw_only=True)
-class Shaping:
-    """Brings what was read of a file into a collection's layout: to be called once.
-
-    schema      of the collection with its `id_column`; None: the file makes it
-    first_index  what the indices of its libsvm files count from, 0 or 1; None: its first one will say, and then does
-    make_ids    as many ids as rows come without one
-    n_made      how many ids were made
-    """
-
-    how: UploadHow
-    schema: Schema | None
-    id_column: str | None
-    first_index: int | None
-    make_ids: Callable[[int], Sequence[str]]
-    n_made: int = 0
-
-    def __call__(self, written: Written, folder: Path) -> Written:
-        """The rows in the layout of the collection, all of them. Raises InvalidInput naming row and column."""
-        from athanor.engine.frames import to_frame
-        from athanor.engine.segments import write_segment
-
-        self._check_whole(written)
-        schema = self._named(written.schema)
-        found = self._found(schema)
-        if self.how.format == "libsvm":
-            self._find_first_index(written, found)
-        wanted = layout_of(self.schema, self.id_column) if self.schema is not None else self._new(found)
-        ids = self._ids(found, wanted, written.n_rows)
-        files: list[SegmentFile] = []
-        made: Schema | None = None
-        for table, n_before in self._tables(written, schema, wanted):
-            beside = self._with_beside(table, found, wanted, ids, n_before)
-            shaped = self._fitting(as_layout(*beside, wanted, first_row=n_before + 1))
-            made = shaped.schema if made is None else widened(together(made, shaped.schema), shaped.schema)
-            files.append(write_segment(to_frame(shaped), folder / f"shaped-{len(files):05}.parquet"))
-        return replace(
-            written,
-            schema=made or written.schema,
-            format=self.how.format,
-            segments=tuple(files),
-            # The others tell of names and indices that the reader gave, and we do not keep.
-            warnings=written.warnings if self.how.is_table and self.how.has_header else (),
-        )
-
-    def _check_whole(self, written: Written) -> None:
-        if written.n_rejected:
-            more = f", and {written.n_rejected - 1:,} more rows" if written.n_rejected > 1 else ""
-            first = written.rejects[0]
-            raise InvalidInput(
-                f"Line {first.line} of the file cannot be read: {first.reason}{more}. Nothing of it was stored; "
-                "correct it and send it again.",
-                field="file_data",
-            )
-        if self.how.format == "json" and written.format not in {"json", "jsonl"}:
-            raise InvalidInput(f"The file is no JSON but {written.format}.", field="file_format")
-        for field, given in (("string_ids", self.how.ids), ("attributes", self.how.attributes)):
-            if given is not None and len(given) != written.n_rows:
-                raise InvalidInput(
-                    f"`{field}` has {len(given):,} entries, and the file {written.n_rows:,} rows. Send one a row.",
-                    field=field,
-                )
-
-    def _named(self, schema: Schema) -> Schema:
-        """The file's columns as we call them."""
-        if self.how.format != "csv" or self.how.has_header:
-            return schema
-        return Schema(tuple(replace(column, name=str(place)) for place, column in enumerate(schema.columns)))
-
-    def _found(self, schema: Schema) -> Layout:
-        """The layout of the file, of whose columns one may name the rows."""
-        how = self.how
-        for name in (*how.attribute_names, *([how.id_column] if how.id_column else [])) if how.is_table else ():
-            schema.column(name, field="id_column" if name == how.id_column else "attribute_names")
-        has_ids = how.is_table and (self.schema is None or self.id_column is not None)
-        if how.id_column is not None and not has_ids:
-            raise InvalidInput("The rows of this collection have no ids; leave `id_column` out.", field="id_column")
-        own = next((name for name in (how.id_column, self.id_column, ID) if name is not None and name in schema), None)
-        return layout_of(schema, own if has_ids else None)
-
-    def _new(self, found: Layout) -> Layout:
-        """The layout of a collection that the file makes."""
-        how = self.how
-        if how.is_table and found.vector is None:
-            if how.dim is not None and how.dim != found.dim:
-                raise InvalidInput(
-                    f"The file has {found.dim:,} columns of numbers that are no attributes, and `vector_dim` is "
-                    f"{how.dim:,}. Name the columns that are attributes, or leave `vector_dim` out.",
-                    field="vector_dim",
-                )
-            return replace(found, id_column=found.id_column or ID)
-        is_sparse = found.is_sparse if how.storage is None else how.storage is Storage.SPARSE
-        dim = how.dim or (0 if is_sparse else found.dim - (self.first_index or 0))
-        storage = Storage.SPARSE if is_sparse else Storage.DENSE
-        vector = vector_schema(storage, dim, is_fixed=how.dim is not None)
-        return Layout(id_column=found.id_column or ID, vector=vector, components=(), attributes=())
-
-    def _find_first_index(self, written: Written, found: Layout) -> None:
-        if found.vector is None:
-            raise TypeError("A libsvm file holds vectors.")
-        lowest = _lowest_index([file.path for file in written.segments], found.vector.name)
-        if self.first_index == 1 and lowest == 0:
-            raise InvalidInput(
-                "The file has an index 0, and the indices of the collection count from 1, as they did in its first "
-                "file. Count them alike in all files.",
-                field="file_data",
-            )
-        if self.first_index is None and lowest is not None:
-            self.first_index = min(lowest, 1)
-
-    def _ids(self, found: Layout, wanted: Layout, n_rows: int) -> Sequence[str] | None:
-        """The ids of the rows where the file has none; None where it has, or where rows have none at all."""
-        if self.how.ids is not None and (found.id_column is not None or wanted.id_column is None):
-            raise InvalidInput(
-                "Send `string_ids` for a file without a column of ids and a collection whose rows have ids.",
-                field="string_ids",
-            )
-        if found.id_column is not None or wanted.id_column is None:
-            return None
-        if self.how.ids is not None:
-            if self.schema is not None and self.schema[wanted.id_column].storage is Storage.INTEGER:
-                check_whole(self.how.ids)
-            return self.how.ids
-        self.n_made = n_rows
-        return self.make_ids(n_rows)
-
-    def _tables(self, written: Written, schema: Schema, wanted: Layout) -> Iterator[tuple[Dataset, int]]:
-        """The rows, as many at a time as memory has room for in the wanted layout, and how many came before them."""
-        from athanor.engine.frames import to_dataset
-        from athanor.engine.segments import scan_segments
-
-        self._check_texts([file.path for file in written.segments], written.schema, schema)
-        step, n_before = rows_at_once(wanted, _AT_ONCE), 0
-        for file in written.segments:
-            rows = scan_segments([file.path], written.schema)
-            for start in range(0, file.n_rows, step):
-                frame = rows.slice(start, step).collect()
-                frame.columns = list(schema.names)
-                yield to_dataset(frame, schema), n_before
-                n_before += frame.height
-            file.path.unlink()
-
-    def _with_beside(
-        self, table: Dataset, found: Layout, wanted: Layout, ids: Sequence[str] | None, n_before: int
-    ) -> tuple[Dataset, Layout]:
-        """The table with what came beside the file, and the layout that it has then."""
-        columns, schemas = dict(table.columns), {column.name: column for column in table.schema.columns}
-        if self.how.format == "libsvm":
-            columns, schemas = self._libsvm(table)
-        id_column = found.id_column
-        if ids is not None:
-            id_column = wanted.id_column or ID
-            here = ids[n_before : n_before + table.n_rows]
-            columns[id_column] = Words(np.arange(len(here), dtype=np.int32), tuple(here))
-            schemas[id_column] = id_schema(id_column)
-        if self.how.attributes is not None:
-            beside = attribute_columns(self.how.attributes[n_before : n_before + table.n_rows])
-            for name in beside:
-                if name in columns:
-                    raise InvalidInput(f"`attributes` and the file both have {name!r}.", field="attributes")
-            columns |= beside
-            schemas |= {name: attribute_schema(name) for name in beside}
-        made = Dataset(Schema(tuple(schemas.values())), columns, table.n_rows)
-        layout = layout_of(made.schema, id_column)
-        check_attribute_names(layout.attributes, wanted)
-        return made, layout
-
-    def _libsvm(self, table: Dataset) -> tuple[dict[str, Any], dict[str, ColumnSchema]]:
-        """Vectors whose components count from 0, and labels where there are any."""
-        from scipy.sparse import csr_matrix
-
-        columns: dict[str, Any] = {}
-        schemas: dict[str, ColumnSchema] = {}
-        for column in table.schema.columns:
-            cells = table.columns[column.name]
-            if isinstance(cells, Vectors):
-                matrix, first = cells.matrix, self.first_index or 0
-                shape = (table.n_rows, max(matrix.shape[1] - first, 0))
-                columns[column.name] = Vectors(csr_matrix((matrix.data, matrix.indices - first, matrix.indptr), shape))
-                schemas[column.name] = replace(column, dim=shape[1])
-            elif column.name == LABEL and not cells.missing().all():
-                columns[self.how.label], schemas[self.how.label] = cells, attribute_schema(self.how.label)
-        return columns, schemas
-
-    def _fitting(self, table: Dataset) -> Dataset:
-        """The table with its columns as those of the collection are. Raises InvalidInput for a further number."""
-        if self.schema is None:
-            return table
-        fresh = [column for column in table.schema.columns if column.name not in self.schema]
-        if any(is_number(column) for column in fresh):
-            names = [column.name for column in fresh if is_number(column)]
-            raise unknown_columns(names, self.schema, "The file has")
-        return as_stored(table, self.schema)
-
-    def _check_texts(self, paths: Sequence[Path], stored: Schema, schema: Schema) -> None:
-        """Raises InvalidInput for a cell that is no number in a column of a csv that holds numbers for the most part.
-
-        stored  the columns as they are called in the segments
-        """
-        import polars as pl
-
-        from athanor.engine.facts import by_name
-        from athanor.engine.segments import scan_segments
-
-        if self.how.format != "csv":
-            return
-        said = {*self.how.attribute_names, self.how.id_column or self.id_column or ID}
-        said |= set(self.schema.names) if self.schema is not None else set()
-        doubtful = [
-            kept.name
-            for kept, column in zip(stored.columns, schema.columns, strict=True)
-            if column.storage is Storage.STRING and column.name not in said
-        ]
-        if not doubtful:
-            return
-        number = by_name(doubtful).str.strip_chars().cast(pl.Float64, strict=False)
-        rows = scan_segments(paths, stored)
-        present = rows.select(by_name(doubtful).count()).collect().row(0)
-        numbers = rows.select(number.count()).collect().row(0)
-        for name, n_present, n_numbers in zip(doubtful, present, numbers, strict=True):
-            if n_present > n_numbers >= n_present / 2:
-                cells = rows.select(by_name([name])).collect().to_series()
-                wrong = cells.is_not_null() & cells.str.strip_chars().cast(pl.Float64, strict=False).is_null()
-                row = int(wrong.arg_true()[0])
-                column = schema.names[stored.names.index(name)]
-                raise InvalidInput(
-                    f"Row {row + 1}, column {column!r}: expected a number as in {n_numbers:,} of the {n_present:,} "
-                    f"cells of the column, got {cells[row][:60]!r}. Name the column as an attribute, or leave the "
-                    "cell empty.",
-                    field=column,
-                )
-
-
-def _lowest_index(paths: Sequence[Path], column: str) -> int | None:
-    """The lowest index in the sparse vectors of some segments; None where no vector has an entry."""
-    from athanor.engine.facts import by_name
-    from athanor.engine.segments import scan_segment
-
-    found = [
-        scan_segment(path)[0].select(by_name([column]).struct.field("indices").list.min().min()).collect().item()
-        for path in paths
-    ]
-    return min((int(lowest) for lowest in found if lowest is not None), default=None)

@@ -54,10 +54,10 @@ def vectors_schema(storage: Storage, dim: int | None, *, most_components: int) -
     most_components  that dense vectors may have
     """
     if not storage.is_vector or (storage is Storage.DENSE and dim is None):
-        raise InvalidInput("Say how many numbers a vector has: `vector_dim`.", field="vector_dim")
+        raise InvalidInput("Say how many numbers a vector has: its dimension.", field="dim")
     most = most_components if storage is Storage.DENSE else LARGEST_INDEX + 1
     if dim is not None and not 1 <= dim <= most:
-        raise InvalidInput(f"`vector_dim` must lie between 1 and {most:,}, got {dim:,}.", field="vector_dim")
+        raise InvalidInput(f"A vector has 1 to {most:,} numbers, not {dim:,}.", field="dim")
     return Schema((id_schema(), vector_schema(storage, dim or 0, is_fixed=dim is not None)))
 
 
@@ -68,7 +68,7 @@ def check_length(schema: Schema, most_components: int) -> None:
             raise InvalidInput(
                 f"The vectors have {column.dim or 0:,} components; 1 to {most_components:,} are allowed where they "
                 "are dense. Say that they are sparse, or send shorter ones.",
-                field="vector_dim",
+                field="dim",
             )
 
 
@@ -90,7 +90,7 @@ def new_collection(
         organization_id=actor.organization_id,
         project_id=home.id,
         name=name,
-        handle=check_handle(name, field="collection_name"),
+        handle=check_handle(name, field="name"),
         format=file_format,
         size_bytes=0,
         owner_id=actor.user_id,

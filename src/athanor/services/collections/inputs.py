@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from athanor.engine.dataset import Column, Dataset, Numbers, Vectors
+from athanor.engine.dataset import Column, Dataset, Vectors
 from athanor.engine.schema import ColumnSchema, Schema, Storage
 from athanor.engine.task import Task
 from athanor.errors import InvalidInput
-from athanor.services.collections.batches import VectorBatch, attribute_columns
-from athanor.services.collections.layout import ID, VECTOR, attribute_schema, is_number, vector_schema, with_texts
+from athanor.services.collections.layout import ID, is_number, lengthened, packed, unpacked, vector_schema, with_texts
 
 _SHOWN = 10
 
@@ -145,15 +142,6 @@ def fitted(table: Dataset, inputs: ModelInputs, *, has_names: bool = True) -> Da
     return fit(table, match_columns(table.schema, inputs, has_names=has_names), inputs)
 
 
-def table_of(batch: VectorBatch) -> Dataset:
-    """Vectors that came with a request, with their attributes."""
-    storage = Storage.SPARSE if batch.is_sparse else Storage.DENSE
-    found = {name: column for name, column in attribute_columns(batch.attributes or ()).items() if name != VECTOR}
-    vector = vector_schema(storage, int(batch.matrix.shape[1]), is_fixed=False)
-    columns: dict[str, Column] = {VECTOR: Vectors(batch.matrix), **found}
-    return Dataset(Schema((vector, *map(attribute_schema, found))), columns, batch.n_rows)
-
-
 def _has_cells(found: Schema, name: str) -> bool:
     return name in found and not found[name].storage.is_vector
 
@@ -189,13 +177,9 @@ def _moved(table: Dataset, names: Sequence[str], inputs: ModelInputs) -> list[tu
             _check_dim(found, inputs.vectors[0])
             return [(replace(found, name=inputs.vectors[0].name), vectors)]
         _check_dim(found, vector_schema(Storage.DENSE, inputs.dim, is_fixed=True))
-        matrix = vectors.matrix.toarray() if vectors.is_sparse else vectors.matrix
+        matrix = lengthened(vectors.matrix, inputs.dim) if vectors.is_sparse else vectors.matrix
         return [
-            (
-                inputs.features[name],
-                Numbers(matrix[:, place].astype(np.float64) if place < matrix.shape[1] else np.zeros(table.n_rows)),
-            )
-            for place, name in enumerate(inputs.components)
+            (inputs.features[name], column) for name, column in zip(inputs.components, unpacked(matrix), strict=True)
         ]
     if len(names) != inputs.dim:
         raise _wrong_dim(len(names), inputs.dim)
@@ -204,20 +188,7 @@ def _moved(table: Dataset, names: Sequence[str], inputs: ModelInputs) -> list[tu
             (replace(inputs.features[name], storage=table.schema[given].storage, spelling=""), table[given])
             for name, given in zip(inputs.components, names, strict=True)
         ]
-    wanted = inputs.vectors[0]
-    matrix = np.empty((table.n_rows, inputs.dim), np.float32)
-    for place, name in enumerate(names):
-        column = table[name]
-        if isinstance(column, Numbers):
-            with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite
-                matrix[:, place] = column.values
-    wrong = ~np.isfinite(matrix)
-    if wrong.any():
-        row, place = (int(at) for at in np.argwhere(wrong)[0])
-        raise InvalidInput(
-            f"Row {row + 1}, column {names[place]!r}: expected a finite number, as this is a component of a vector."
-        )
-    return [(replace(wanted, storage=Storage.DENSE), Vectors(matrix))]
+    return [(replace(inputs.vectors[0], storage=Storage.DENSE), Vectors(packed(table, names)))]
 
 
 def _check_dim(found: ColumnSchema, wanted: ColumnSchema) -> None:
@@ -237,7 +208,7 @@ def _check_dim(found: ColumnSchema, wanted: ColumnSchema) -> None:
 
 def _wrong_dim(n_found: int, dim: int) -> InvalidInput:
     return InvalidInput(
-        f"The model takes {dim:,} numbers a row; the dimension of the data is {n_found:,}.", field="vector_dim"
+        f"The model takes {dim:,} numbers a row; the dimension of the data is {n_found:,}.", field="dim"
     )
 
 

@@ -130,7 +130,8 @@ def with_texts(table: Dataset, names: Sequence[str]) -> Dataset:
 def _texts(column: Column, schema: ColumnSchema) -> Words:
     if isinstance(column, Numbers):
         distinct, codes = np.unique(column.values, return_inverse=True)
-        texts = [_spelled(value, schema.storage) for value in distinct.tolist()]
+        is_truth = schema.storage is Storage.BOOLEAN
+        texts = [cells.text(bool(value) if is_truth and value == value else value) for value in distinct.tolist()]  # noqa: PLR0124 - not NaN
         n_there = len(texts) - texts.count(None)  # NaN comes last
         return Words(np.where(codes < n_there, codes, -1).astype(np.int32), tuple(text for text in texts if text))
     wanted = Schema((attribute_schema(schema.name),))
@@ -139,14 +140,6 @@ def _texts(column: Column, schema: ColumnSchema) -> Words:
     if not isinstance(words, Words):
         raise TypeError(f"Words are needed here, got {type(words).__name__}.")
     return words
-
-
-def _spelled(value: float, storage: Storage) -> str | None:
-    if np.isnan(value):
-        return None
-    if storage is Storage.BOOLEAN:
-        return "true" if value else "false"
-    return cells.whole(value) if abs(value) <= cells.LARGEST_INTEGER else repr(value)
 
 
 def as_stored(table: Dataset, schema: Schema) -> Dataset:
@@ -159,9 +152,12 @@ def as_stored(table: Dataset, schema: Schema) -> Dataset:
 
 
 def rows_at_once(layout: Layout, most_bytes: int) -> int:
-    """How many rows of the layout are made at a time, so that dense vectors take no more than so many bytes."""
-    row_bytes = 0 if layout.vector is None or layout.is_sparse else 4 * layout.dim
-    return max(most_bytes // max(row_bytes, 1), 1)
+    """How many rows of the layout are made at a time, so that they take about so many bytes and no more."""
+    from athanor.engine.segments import row_bytes
+
+    cells = [*([layout.vector] if layout.vector is not None else []), *map(attribute_schema, layout.attributes)]
+    n_bytes = 8 * len(layout.components) + sum(map(row_bytes, cells)) + 64  # of a row, the last for its id
+    return max(most_bytes // n_bytes, 1)
 
 
 def _with_attributes_of(layout: Layout, wanted: Layout) -> Layout:
@@ -195,15 +191,8 @@ def _numbers(table: Dataset, layout: Layout, wanted: Layout, first_row: int) -> 
     matrix = _matrix(table, layout, first_row)
     if wanted.vector is not None:
         return [_vector(matrix, wanted, wanted.vector)]
-    matrix = _of_length(matrix, wanted)
-    dense = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
-    return [
-        (
-            ColumnSchema(name=name, type=ColumnType.NUMERIC, storage=Storage.FLOAT),
-            Numbers(np.ascontiguousarray(dense[:, place], np.float64)),
-        )
-        for place, name in enumerate(wanted.components)
-    ]
+    numeric = (ColumnSchema(name=name, type=ColumnType.NUMERIC, storage=Storage.FLOAT) for name in wanted.components)
+    return list(zip(numeric, unpacked(_of_length(matrix, wanted)), strict=True))
 
 
 def _vector(matrix: Any, wanted: Layout, column: ColumnSchema) -> tuple[ColumnSchema, Column]:
@@ -225,14 +214,29 @@ def _matrix(table: Dataset, layout: Layout, first_row: int) -> Any:
         if not isinstance(column, Vectors):
             raise TypeError(f"Vectors are needed here, got {type(column).__name__}.")
         return column.matrix
-    matrix = np.empty((table.n_rows, len(layout.components)), np.float32)
+    return packed(table, layout.components, first_row=first_row)
+
+
+def unpacked(matrix: Any) -> list[Numbers]:
+    """The components of vectors, each as a column of numbers."""
+    dense = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
+    return [Numbers(np.ascontiguousarray(dense[:, place], np.float64)) for place in range(dense.shape[1])]
+
+
+def packed(table: Dataset, names: Sequence[str], *, first_row: int = 1) -> NDArray[np.float32]:
+    """The numbers in some columns as vectors, (n_rows, dim) float32.
+
+    first_row  what messages call the table's first row
+    Raises InvalidInput where a number is missing.
+    """
+    matrix = np.empty((table.n_rows, len(names)), np.float32)
     with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite
-        for place, name in enumerate(layout.components):
+        for place, name in enumerate(names):
             matrix[:, place] = _values(table.columns[name])
     is_good = np.isfinite(matrix)
     if not is_good.all():
         row, place = np.argwhere(~is_good)[0].tolist()
-        name = layout.components[place]
+        name = names[place]
         is_missing = np.isnan(_values(table.columns[name])[row])
         raise InvalidInput(
             f"Row {first_row + row}, column {name!r}: "
@@ -249,11 +253,33 @@ def _values(column: Column) -> NDArray[np.float64]:
     return column.values
 
 
+def check_dim(said: int | None, layout: Layout, *, n_came: int) -> None:
+    """Raises InvalidInput where the sender says that vectors have another length than those of the collection.
+
+    n_came  how long those are that came: no longer than that, where the collection leaves open how long its own are
+    """
+    dim = n_came if layout.grows else layout.dim
+    if said is not None and (dim > said if layout.grows else dim != said):
+        which = "that came" if layout.grows else "of the collection"
+        raise InvalidInput(
+            f"The vectors {which} have {dim:,} numbers, and the dimension is said to be {said:,}. Correct it, or "
+            "leave it out.",
+            field="dim",
+        )
+
+
+def lengthened(matrix: Any, dim: int) -> Any:
+    """The sparse vectors with so many components; those that they do not say are 0."""
+    from scipy.sparse import csr_matrix
+
+    return csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], dim))
+
+
 def _of_length(matrix: Any, wanted: Layout) -> Any:
     """The vectors with as many components as are wanted. Sparse ones may say fewer, since the others are 0."""
     from scipy.sparse import csr_matrix
 
-    n_rows, dim = matrix.shape
+    dim = matrix.shape[1]
     if dim == wanted.dim:
         return matrix
     is_sparse = not isinstance(matrix, np.ndarray)
@@ -261,13 +287,13 @@ def _of_length(matrix: Any, wanted: Layout) -> Any:
         matrix = matrix if is_sparse else csr_matrix(matrix)
         highest = int(matrix.indices.max(initial=-1))
         if highest < wanted.dim:
-            return csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=(n_rows, wanted.dim))
+            return lengthened(matrix, wanted.dim)
         raise InvalidInput(
             f"A vector has component {highest} (counted from 0), and the collection's have {wanted.dim:,}.",
-            field="vector_dim",
+            field="dim",
         )
     raise InvalidInput(
         f"The rows have {dim:,} numbers each, and the vectors of the collection {wanted.dim:,}. "
         "Name the columns that are attributes, or send rows of the same length.",
-        field="vector_dim",
+        field="dim",
     )

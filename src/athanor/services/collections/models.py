@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,28 +18,29 @@ from athanor.engine.schema import ColumnType
 from athanor.engine.task import Label, Task
 from athanor.errors import InvalidInput, NotFound
 from athanor.services.aliases import Naming
-from athanor.services.collections.batches import VectorBatch
+from athanor.services.collections.batches import VectorBatch, bare_table
 from athanor.services.collections.finding import find_collection
-from athanor.services.collections.inputs import ModelInputs, fit, fitted, match_columns, needed, table_of
+from athanor.services.collections.inputs import ModelInputs, fit, fitted, match_columns, needed
 from athanor.services.collections.layout import Layout, layout_of
 from athanor.services.collections.prediction_files import SentFile, read_file
 from athanor.services.collections.vectors import FIRST_INDEX
-from athanor.services.predict import Predict
+from athanor.services.predict import SEES_IMPORTANCE, Predict
 from athanor.services.rows.arrivals import Arrivals
 from athanor.services.rows.contents import Content, content_of
+from athanor.services.rows.reading import looking_again, reading
 from athanor.services.runs import Runs, RunView
 from athanor.services.train import Train
 from athanor.services.versions import newest_version
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from athanor.engine.dataset import Dataset
     from athanor.engine.importance import Importance
     from athanor.engine.predictions import Predictions
 
 Source = str | SentFile | VectorBatch  # a collection of the model's project, or rows that are not kept
 _SHOWN = 20
-# All rows of a request are in memory while they are answered; more than two at a time wait, whoever asks.
-_PREDICTING = threading.BoundedSemaphore(2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,20 +133,20 @@ class VectorModels:
     ) -> RunView:
         """A queued run that learns from the collection as it is now. What can be seen to be wrong is raised here.
 
+        A model of the same name whose training came to nothing gives way.
+
         plan        made from how many cells there are to learn from: rows times inputs
         validation  another collection of the project, which the models are scored on
         """
         actor.need(Scope.RUNS_WRITE)
-        with self._records.look(actor.organization_id) as transaction:
-            stored = _stored(transaction, actor, project, collection)
-            scored = None if validation is None else _stored(transaction, actor, project, validation)
-        self._check_occur(stored, (question.target, *question.categorical), collection)
+        stored = self._with(actor, project, collection, (question.target, *question.categorical))
+        scored = None if validation is None else self._with(actor, project, validation, (question.target,))
         if scored is not None:
             if scored.dataset.id == stored.dataset.id:
                 raise InvalidInput("A model is not validated on what it is trained on.", field="validation")
             _check_same_kind(stored.layout, scored.layout, validation or "")
-            self._check_occur(scored, (question.target,), validation or "")
         n_inputs = stored.layout.dim + len(set(question.categorical))
+        self._give_way(actor, stored.dataset.id, name)
         return self._train.start(
             actor,
             dataset_id=stored.dataset.id,
@@ -169,11 +169,7 @@ class VectorModels:
         actor.need(Scope.RUNS_READ)
         with self._records.look(actor.organization_id) as transaction:
             dataset = find_collection(transaction, actor, project, collection)
-        return tuple(
-            view
-            for view in self._runs.of_dataset(actor, dataset.id)
-            if view.state is JobState.SUCCEEDED and view.models
-        )
+        return tuple(view for view in self._runs.of_dataset(actor, dataset.id) if view.state is JobState.SUCCEEDED)
 
     def predict(self, actor: Actor, project: str, collection: str, name: str, source: Source) -> Answers:
         """The model's answers for rows of another collection, of a file, or that came with the request.
@@ -185,25 +181,31 @@ class VectorModels:
             actor.need(Scope.DATA_READ)
         run = self._run(actor, project, collection, name)
         inputs = self._inputs(actor, run)
-        with _PREDICTING:
-            found = self._predict.by_run(actor, run.id, self._table(actor, project, source, inputs))
+        found = self._predict.by_run(actor, run.id, self._table(actor, project, source, inputs))
         return Answers(
             labels=_labels(found.predictions),
-            is_regression=found.predictions.codes is None,
+            is_regression=run.is_regression,
             n_labelled=found.n_labelled,
             scores=found.scores,
         )
 
     def importance(self, actor: Actor, project: str, collection: str, name: str) -> tuple[Importance, ...]:
         """What the model's inputs do for it, most first. Raises Conflict where it is not trained yet."""
-        if Scope.RUNS_READ not in actor.scopes:
-            actor.need(Scope.MODELS_READ)
+        actor.need(*SEES_IMPORTANCE)
         return self._predict.importance(actor, self._run(actor, project, collection, name).id)
 
     def delete(self, actor: Actor, project: str, collection: str, name: str) -> None:
         """Remove the model, whatever it does; its name is free at once."""
         actor.need(Scope.RUNS_WRITE)
         self._runs.discard(actor, self._run(actor, project, collection, name).id)
+
+    def _give_way(self, actor: Actor, dataset_id: UUID, name: str) -> None:
+        with self._records.look(actor.organization_id) as transaction:
+            found = transaction.runs.find({"dataset_id": dataset_id, "handle": name}, limit=1).items
+            states = [transaction.jobs.get(run.job_id).state for run in found]
+        for run, state in zip(found, states, strict=True):
+            if state in {JobState.FAILED, JobState.STOPPED}:
+                self._runs.discard(actor, run.id)
 
     def _run(self, actor: Actor, project: str, collection: str, name: str) -> Run:
         with self._records.look(actor.organization_id) as transaction:
@@ -213,13 +215,26 @@ class VectorModels:
             raise NotFound(f"The model {name!r} does not exist in the collection {collection!r}.")
         return found[0]
 
+    def _with(self, actor: Actor, project: str, collection: str, names: Sequence[str]) -> _Stored:
+        """The collection as it is now. Raises InvalidInput for an attribute that no row has a value of."""
+
+        def look() -> _Stored:
+            with self._records.look(actor.organization_id) as transaction:
+                stored = _stored(transaction, actor, project, collection)
+            with reading(stored.content.segments, self._blobs):
+                self._check_occur(stored, names, collection)
+            return stored
+
+        return looking_again(look)
+
     def _check_occur(self, stored: _Stored, names: Sequence[str], collection: str) -> None:
         """Raises InvalidInput for an attribute that no row has a value of."""
         from athanor.engine.facts import by_name
         from athanor.engine.segments import scan_segments
 
         schema = stored.version.schema
-        there = [name for name in dict.fromkeys(names) if name in schema and not schema[name].storage.is_vector]
+        taken = {stored.dataset.id_column, *(column.name for column in schema.columns if column.storage.is_vector)}
+        there = [name for name in dict.fromkeys(names) if name in schema and name not in taken]
         found: dict[str, bool] = {}
         if there and stored.content.rows:
             paths, deleted = stored.content.files(self._blobs)
@@ -230,7 +245,7 @@ class VectorModels:
             if not found.get(name):
                 shown = ", ".join(repr(one) for one in stored.layout.attributes[:_SHOWN])
                 raise InvalidInput(
-                    f"No sample of the collection {collection!r} has the attribute {name[:80]!r}. "
+                    f"No row of the collection {collection!r} has the attribute {name[:80]!r}. "
                     f"Attributes are: {shown or 'none'}.",
                     field="target",
                 )
@@ -253,15 +268,11 @@ class VectorModels:
                 return fitted(read_file(self._arrivals, source, inputs), inputs, has_names=source.has_names)
             case VectorBatch():
                 if not source.n_rows:
-                    raise InvalidInput("No samples came to predict.", field="data")
-                return fitted(table_of(source), inputs)
+                    raise InvalidInput("No rows came to predict.", field="data")
+                return fitted(bare_table(source), inputs)
 
     def _rows_of(self, actor: Actor, project: str, collection: str, inputs: ModelInputs) -> Dataset:
-        """The collection's rows; looked up once more where segments were merged while they were read."""
-        try:
-            return self._read_rows(actor, project, collection, inputs)
-        except OSError:
-            return self._read_rows(actor, project, collection, inputs)
+        return looking_again(lambda: self._read_rows(actor, project, collection, inputs))
 
     def _read_rows(self, actor: Actor, project: str, collection: str, inputs: ModelInputs) -> Dataset:
         from athanor.engine.segments import read_segments
@@ -270,12 +281,14 @@ class VectorModels:
             stored = _stored(transaction, actor, project, collection)
         schema = stored.version.schema
         if not stored.version.n_rows:
-            raise InvalidInput(f"The collection {collection!r} has no samples to predict.")
+            raise InvalidInput(f"The collection {collection!r} has no rows to predict.")
         matching = match_columns(schema, inputs, id_column=stored.dataset.id_column)
         wanted = schema.select(needed(matching, inputs))
         self._arrivals.check_room(stored.version.n_rows, wanted)
-        paths, deleted = stored.content.files(self._blobs)
-        return fit(read_segments(paths, wanted, without=deleted), matching, inputs)
+        with reading(stored.content.segments, self._blobs):
+            paths, deleted = stored.content.files(self._blobs)
+            table = read_segments(paths, wanted, without=deleted)
+        return fit(table, matching, inputs)
 
 
 def _stored(transaction: Transaction, actor: Actor, project: str, collection: str) -> _Stored:
@@ -305,8 +318,8 @@ def _labels(predictions: Predictions) -> list[Label]:
 
 
 def as_numbers(classes: Sequence[Label]) -> tuple[float, ...] | None:
-    """The numbers that the labels spell; None where one of them spells none."""
-    found = []
+    """The numbers that the labels spell, each another one; None where they cannot be told apart so."""
+    found: list[float] = []
     for label in classes:
         if isinstance(label, bool):
             return None
@@ -317,7 +330,7 @@ def as_numbers(classes: Sequence[Label]) -> tuple[float, ...] | None:
         if not math.isfinite(number):
             return None
         found.append(number)
-    return tuple(found)
+    return tuple(found) if len(set(found)) == len(found) else None
 
 
 def _text(label: Label) -> str:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from athanor.engine.dataset import Dataset, Vectors
-from athanor.engine.readers import READERS, ReaderOptions
 from athanor.engine.schema import ColumnSchema, Schema
 from athanor.errors import InvalidInput
+from athanor.services.collections.batches import bare_table
+from athanor.services.collections.formats import (
+    ReadVectors,
+    as_read,
+    check_written,
+    counted_from,
+    first_index,
+    reader_options,
+    vectors_in,
+)
 from athanor.services.collections.inputs import ModelInputs
 from athanor.services.rows.arrivals import Arrivals
 
 FORMATS = ("csv", "json", "libsvm")
-_HEAD = 2**16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +32,14 @@ class SentFile:
 
     format      a name in FORMATS; a json holds plain rows, as a document or one a line
     has_header  of a csv: its first line names the columns; without, they are called 0, 1, …
+    read_vectors  makes a batch of a plain file whose records hold vectors; None of one whose rows are plain cells
     """
 
     path: Path
     format: str
     has_header: bool = True
+    filename: str = ""
+    read_vectors: ReadVectors | None = None
 
     @property
     def has_names(self) -> bool:
@@ -40,57 +52,46 @@ def read_file(arrivals: Arrivals, sent: SentFile, inputs: ModelInputs) -> Datase
     if sent.format not in FORMATS:
         raise InvalidInput(
             f"A file to be predicted is {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, not {sent.format[:40]!r}.",
-            field="file_format",
+            field="format",
         )
+    filename = sent.filename or f"rows.{sent.format}"
+    batch = vectors_in(arrivals, sent.path, filename, sent.read_vectors)
+    if batch is not None:
+        return bare_table(batch)
     known = inputs.spelled
     if sent.format == "libsvm":
         return _libsvm(arrivals, sent, inputs)
-    if sent.format == "json":
-        return _read(arrivals, sent, ReaderOptions(format=_json_reader(sent.path)), known)
-    options = ReaderOptions(format="csv", delimiter=",", quote='"', decimal=".", has_header=sent.has_header)
-    if sent.has_header:
-        return _read(arrivals, sent, options, known)
-    table = _read(arrivals, sent, options, tuple(replace(column, name=_as_read(column.name)) for column in known))
+    if sent.has_names:
+        return _read(arrivals, sent, known)
+    table = _read(arrivals, sent, tuple(replace(column, name=as_read(column.name)) for column in known))
     if all(name in table.schema for name in inputs.features.names):
         return table  # called as the reader calls them, since they were so at training
     return _renamed(table, {name: str(place) for place, name in enumerate(table.schema.names)})
 
 
-def _read(arrivals: Arrivals, sent: SentFile, options: ReaderOptions, known: Sequence[ColumnSchema]) -> Dataset:
-    return arrivals.table(sent.path, filename=f"rows.{sent.format}", options=options, schema=Schema(tuple(known)))
-
-
-def _as_read(name: str) -> str:
-    """What the reader calls the column `name` of a file without names: they are counted from 0 here, from 1 there."""
-    return f"column_{int(name) + 1}" if name.isascii() and name.isdigit() else name
-
-
-def _json_reader(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-    return "jsonl" if READERS["jsonl"].claims(head, path.name) else "json"
+def _read(arrivals: Arrivals, sent: SentFile, known: Sequence[ColumnSchema]) -> Dataset:
+    return arrivals.table(
+        sent.path,
+        filename=sent.filename or f"rows.{sent.format}",
+        options=reader_options(sent.format, has_header=sent.has_header),
+        schema=Schema(tuple(known)),
+        check=partial(check_written, sent.format),
+    )
 
 
 def _libsvm(arrivals: Arrivals, sent: SentFile, inputs: ModelInputs) -> Dataset:
     """Its labels are the model's."""
     from athanor.engine.readers.libsvm import FEATURES, LABEL
 
-    known = tuple(replace(column, name=LABEL) for column in inputs.spelled if column.name == inputs.target)
-    table = _read(arrivals, sent, ReaderOptions(format="libsvm"), known)
+    table = _read(
+        arrivals, sent, tuple(replace(column, name=LABEL) for column in inputs.spelled if column.name == inputs.target)
+    )
     vectors = table[FEATURES]
     if not isinstance(vectors, Vectors):
-        raise InvalidInput("The libsvm file holds no index:value pair.", field="file_data")
-    matrix = vectors.matrix
-    has_first = bool(matrix[:, :1].nnz)
-    first = inputs.first_index
-    if first is None:
-        first = 0 if has_first else 1
-    if has_first and first:
-        raise InvalidInput(
-            "The file has an index 0, and the indices of the collection count from 1. Count them alike.",
-            field="file_data",
-        )
-    matrix = matrix[:, first:]
+        raise InvalidInput("The libsvm file holds no index:value pair.", field="file")
+    indices = vectors.matrix.indices
+    first = first_index(int(indices.min()) if len(indices) else None, inputs.first_index)
+    matrix = counted_from(1 if first is None else first, vectors.matrix)
     schema = Schema((replace(table.schema[FEATURES], dim=matrix.shape[1]), *table.schema.select([LABEL]).columns))
     columns = {FEATURES: Vectors(matrix), LABEL: table[LABEL]}
     return _renamed(Dataset(schema, columns, table.n_rows), {LABEL: inputs.target})

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from athanor.core.actor import Actor, Scope
 from athanor.core.audit import audited
 from athanor.core.dataset import Segment, StoredDataset
-from athanor.core.ports import BlobStore, Records, Transaction
+from athanor.core.ports import BlobStore, Records
 from athanor.engine.schema import Storage
 from athanor.errors import Conflict, InvalidInput
 from athanor.services.collections.batches import VectorBatch, check_batch, check_whole, table_of
-from athanor.services.collections.files import Shaping, UploadHow, check_how, known_columns, reader_options
+from athanor.services.collections.components import check_components
+from athanor.services.collections.files import UploadHow, batch_in, check_how, known_columns, options_of
 from athanor.services.collections.finding import (
     EXISTS,
     CollectionView,
@@ -28,9 +29,10 @@ from athanor.services.collections.finding import (
     no_collection,
     vectors_schema,
 )
-from athanor.services.collections.layout import ID, as_stored, layout_of
+from athanor.services.collections.layout import ID, as_stored, check_dim, layout_of
+from athanor.services.collections.shaping import Shaping
 from athanor.services.projects import find_project
-from athanor.services.references import clear, remove_dataset
+from athanor.services.references import clear, remove_dataset, runs_on
 from athanor.services.rows.arrivals import Arrival, Arrivals
 from athanor.services.rows.generated_ids import reserve_ids
 from athanor.services.rows.growing import Growing
@@ -140,18 +142,20 @@ class Vectors:
         *,
         naming: Naming,
         storage: Storage | None = None,
+        dim: int | None = None,
     ) -> Inserted:
         """Put the batch behind the rows of the collection: all of it or nothing.
 
         Attributes that the collection lacks become its own, missing in the rows before.
 
         storage  a collection that is not there is made, with such vectors
+        dim      how many numbers its vectors have, or those of the one that is there; None: as came
         Raises InvalidInput naming the row, Conflict (`row-id-taken`) for an id that is there already.
         """
         actor.need(Scope.DATA_WRITE)
         check_batch(batch)
         asked = _Asked(project=project, name=name, naming=naming, started_at=self._now())
-        return _again(lambda: self._insert(actor, asked, batch, storage))
+        return _again(lambda: self._insert(actor, asked, batch, storage, dim))
 
     def upload(self, actor: Actor, project: str, name: str, path: Path, how: UploadHow, *, naming: Naming) -> Inserted:
         """Put the rows of the file at `path` behind those of the collection, which is made where it is not there.
@@ -161,6 +165,10 @@ class Vectors:
         """
         actor.need(Scope.DATA_WRITE)
         check_how(how)
+        batch = batch_in(self._arrivals, path, how)
+        if batch is not None:
+            storage = how.storage or (Storage.SPARSE if batch.is_sparse else Storage.DENSE)
+            return self.insert(actor, project, name, batch, naming=naming, storage=storage, dim=how.dim)
         asked = _Asked(project=project, name=name, naming=naming, started_at=self._now())
         return _again(lambda: self._upload(actor, asked, path, how))
 
@@ -170,20 +178,27 @@ class Vectors:
         with self._records.change(actor.organization_id) as transaction:
             found = find_collection(transaction, actor, project, name)
             dataset = transaction.datasets.get(found.id, lock=True)
-            if transaction.runs.find({"dataset_id": dataset.id}, limit=1).items:
+            if runs_on(transaction, dataset.id):
                 actor.need(Scope.RUNS_WRITE)
-            gone = remove_dataset(transaction, dataset.id, with_runs=True)
-            transaction.audit.add(audited(actor, "dataset.delete", dataset.id, now=self._now(), name=dataset.name))
+            now = self._now()
+            gone = remove_dataset(transaction, dataset.id, now=now)
+            transaction.audit.add(audited(actor, "dataset.delete", dataset.id, now=now, name=dataset.name))
         clear(gone, self._blobs, self._runs_folder)
         log.info("collection deleted", extra={"dataset_id": str(dataset.id)})
 
-    def _insert(self, actor: Actor, asked: _Asked, batch: VectorBatch, storage: Storage | None) -> Inserted:
+    def _insert(
+        self, actor: Actor, asked: _Asked, batch: VectorBatch, storage: Storage | None, dim: int | None
+    ) -> Inserted:
         place = self._place(actor, asked)
+        n_came = int(batch.matrix.shape[1])
         if place.view is not None:
+            layout = layout_of(place.view.version.schema, place.view.dataset.id_column)
+            check_dim(dim, layout, n_came=n_came)
+            check_components(batch.matrix, place.view.dataset.labels)
             view, ids = place.view, self._ids(actor, place.view, batch)
         elif storage is not None:
-            dim = None if storage is Storage.SPARSE else int(batch.matrix.shape[1])
-            schema = vectors_schema(storage, dim, most_components=self._most_components)
+            length = dim if dim is not None or storage is Storage.SPARSE else n_came
+            schema = vectors_schema(storage, length, most_components=self._most_components)
             n_made = 0 if batch.ids is not None else batch.n_rows
             view = new_collection(actor, place.project, asked.name, schema, n_ids_made=n_made, now=asked.started_at)
             ids = _numbered(batch.n_rows) if batch.ids is None else batch.ids
@@ -204,12 +219,13 @@ class Vectors:
             schema=schema,
             id_column=id_column,
             first_index=None if there is None else _first_index(there.dataset),
+            labels={} if there is None else there.dataset.labels,
             make_ids=_numbered if there is None else partial(self._reserved, actor, there.dataset.id),
         )
         with self._arrivals.of_file(
             path,
             filename=how.filename,
-            options=reader_options(how, None if schema is None else layout_of(schema, id_column).dim),
+            options=options_of(how, None if schema is None else layout_of(schema, id_column).dim),
             sha256="",
             actor=actor,
             schema=known_columns(how, schema, id_column),
@@ -240,31 +256,26 @@ class Vectors:
         first_index: int | None = None,
     ) -> Inserted:
         """Record the rows, the job that brought them and its name, and the collection where it is new."""
-        inserted: list[Inserted] = []
-
-        def before(transaction: Transaction) -> None:
+        coming = self._growing.coming(view, place.segments, arrival)
+        with self._records.change(actor.organization_id) as transaction:
             if place.view is None:
                 add_collection(transaction, actor, asked.project, view)
-
-        def after(transaction: Transaction) -> None:
-            dataset = transaction.datasets.get(view.dataset.id)
+            grown = self._growing.append_in(transaction, actor, coming)
+            dataset = grown.dataset
             if first_index is not None:
                 dataset = _counting_from(dataset, first_index)
                 transaction.datasets.put(dataset)
-            inserted.append(
-                record_ingest(
-                    transaction,
-                    actor,
-                    dataset,
-                    n_rows=arrival.n_rows,
-                    naming=asked.naming,
-                    started_at=asked.started_at,
-                    now=self._now(),
-                )
+            inserted = record_ingest(
+                transaction,
+                actor,
+                dataset,
+                n_rows=arrival.n_rows,
+                naming=asked.naming,
+                started_at=asked.started_at,
+                now=self._now(),
             )
-
-        self._growing.grow(actor, view, place.segments, arrival, comes_once=False, before=before, after=after)
-        return inserted[0]
+        self._growing.compact(grown.version)
+        return inserted
 
     def _place(self, actor: Actor, asked: _Asked) -> _Place:
         with self._records.look(actor.organization_id) as transaction:
@@ -281,9 +292,8 @@ class Vectors:
         if id_column is None:
             if batch.ids is not None:
                 raise InvalidInput(
-                    f"The rows of {view.dataset.handle!r} have no ids, since it was not made as a collection. Leave "
-                    "`string_ids` out.",
-                    field="string_ids",
+                    f"The rows of {view.dataset.handle!r} have no ids, as it was not made as a collection. Send none.",
+                    field="ids",
                 )
             return None
         if batch.ids is None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import filecmp
 import hashlib
-import io
 import logging
 import tempfile
 import threading
@@ -13,26 +11,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from athanor.core.actor import Actor
 from athanor.core.dataset import Segment
-from athanor.core.ids import new_id
 from athanor.core.ports import BlobStore, Records, Transaction
 from athanor.engine import memory
 from athanor.engine.readers import LARGEST_INFLATED
-from athanor.engine.readers.containers import container_kind, packing
-from athanor.engine.readers.rejects import write_rejects
+from athanor.engine.readers.containers import container_kind, packing, plain
 from athanor.engine.reading_apart import Read, Reading, read_apart, read_here
 from athanor.engine.schema import Schema
 from athanor.errors import Conflict, InvalidInput, NotFound, TooLarge, Unavailable
 from athanor.services.rows import row_ids
 from athanor.services.rows.appending import with_vectors_as
+from athanor.services.rows.keeping import Keeping, Kept
 
 if TYPE_CHECKING:
     from athanor.engine.dataset import Dataset
-    from athanor.engine.readers import ReaderOptions, Reject
+    from athanor.engine.readers import ReaderOptions
     from athanor.engine.segments import SegmentFile, Written
 
 log = logging.getLogger(__name__)
@@ -48,20 +45,6 @@ _READING = threading.BoundedSemaphore(2)
 _LARGEST_PLAIN, _LARGEST_OTHER = 32 * MB, 4 * MB
 _PLAIN_ENDINGS = (".csv", ".tsv", ".txt", ".parquet")
 _LEAST_LIMIT = 512 * MB
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """A segment whose blobs are there. `shared` is the segment that its rows' blob was first made for."""
-
-    id: UUID
-    n_rows: int
-    size_bytes: int
-    blob: str
-    ids_blob: str | None
-    rejects_blob: str | None
-    n_rejected: int
-    shared: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,17 +187,41 @@ class Arrivals:
                     hashes=row_ids.joined(hashes),
                 )
 
-    def table(self, path: Path, *, filename: str, options: ReaderOptions | None, schema: Schema | None) -> Dataset:
-        """The file's rows in memory; nothing of them is kept. Raises InvalidInput where a row cannot be read."""
+    def table(
+        self,
+        path: Path,
+        *,
+        filename: str,
+        options: ReaderOptions | None,
+        schema: Schema | None,
+        check: Callable[[Written], None] = lambda _: None,
+    ) -> Dataset:
+        """The file's rows in memory; nothing of them is kept. Raises InvalidInput where a row cannot be read.
+
+        check  raises InvalidInput for what was read and is not wanted
+        """
         from athanor.engine.segments import read_segments
 
         with self.folder() as folder:
             written = self._read(path, folder, filename, options, schema, is_profiled=False).written
+            check(written)
             if written.rejects:
                 first = written.rejects[0]
                 raise InvalidInput(f"Line {first.line} of the file cannot be read: {first.reason}.", code="ragged-rows")
             self.check_room(written.n_rows, written.schema)
             return read_segments([segment.path for segment in written.segments], written.schema)
+
+    @contextmanager
+    def plain(self, path: Path, *, filename: str, largest: int = LARGEST_INFLATED) -> Iterator[Path]:
+        """The plain file in one that may be compressed, to be read by the caller while no more than one other reads.
+
+        largest  bytes that a compressed one may grow to, where the setting allows as many
+        """
+        from athanor.engine.readers import ReaderOptions
+
+        options = ReaderOptions(max_inflated_bytes=min(largest, self._inflated_limit))
+        with _READING, self.folder() as folder, plain(path, filename, options, folder=folder) as (file, _):
+            yield file
 
     def check_room(self, n_rows: int, schema: Schema) -> None:
         """Raises TooLarge where so many rows are more than one who asks may have in memory."""
@@ -240,7 +247,10 @@ class Arrivals:
     ) -> Read:
         from athanor.engine.readers import ReaderOptions
 
-        options = replace(options or ReaderOptions(), max_inflated_bytes=self._inflated_limit)
+        options = options or ReaderOptions()
+        asked = options.max_inflated_bytes
+        most = self._inflated_limit if asked == LARGEST_INFLATED else min(asked, self._inflated_limit)
+        options = replace(options, max_inflated_bytes=most)
         reading = Reading(
             path=path, folder=folder, filename=filename, options=options, schema=schema, is_profiled=is_profiled
         )
@@ -280,80 +290,6 @@ class Arrivals:
             yield Path(folder)
 
 
-class Keeping:
-    """Puts the blobs of segments. When the block ends, however it does, those that no record refers to go again.
-
-    sha256  of the file they come from: segments that were made from the same share their blobs
-    """
-
-    def __init__(self, records: Records, blobs: BlobStore, organization_id: UUID, *, sha256: str = "") -> None:
-        self._records, self._blobs, self._whose, self._sha256 = records, blobs, organization_id, sha256
-        self._candidates: Sequence[Segment] = ()
-        self._put: list[tuple[UUID, str]] = []
-
-    def __enter__(self) -> Self:
-        if self._sha256:
-            with self._records.look(self._whose) as transaction:
-                found = transaction.segments.find({"source_sha256": self._sha256}, descending=True)
-            self._candidates = found.items
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        ids = tuple({segment_id for segment_id, _ in self._put})
-        try:
-            with self._records.look(self._whose) as transaction:
-                recorded = {segment.id for segment in transaction.segments.find({"id": ids}).items}
-            for segment_id, key in self._put:
-                if segment_id not in recorded:
-                    self._blobs.delete(key)
-        except Unavailable as error:  # what happened in the block stands; the sweeper finds the blobs
-            log.warning("blobs not looked after", extra={"error": str(error)})
-
-    def keep(
-        self, files: Sequence[SegmentFile], hashes: Sequence[row_ids.Hashes], rejects: Sequence[Reject], n_rejected: int
-    ) -> tuple[Kept, ...]:
-        """The files as segments; the rows that could not be read go with the first one."""
-        kept = []
-        for number, file in enumerate(files):
-            segment_id = new_id()
-            shared = self._same(file)
-            kept.append(
-                Kept(
-                    id=segment_id,
-                    n_rows=file.n_rows,
-                    size_bytes=file.size_bytes,
-                    blob=shared.blob if shared else self.put(segment_id, "segments/{}.parquet", file.path),
-                    ids_blob=self.put(segment_id, "ids/{}.npy", row_ids.as_file(hashes[number])) if hashes else None,
-                    rejects_blob=self.put(segment_id, "rejects/{}.csv", _as_csv(rejects))
-                    if rejects and not number
-                    else None,
-                    n_rejected=0 if number else n_rejected,
-                    shared=shared.id if shared else None,
-                )
-            )
-        return tuple(kept)
-
-    def put(self, segment_id: UUID, pattern: str, source: Path | BinaryIO) -> str:
-        """Keep the content under the pattern's key for the segment."""
-        key = pattern.format(segment_id)
-        self._put.append((segment_id, key))
-        with source.open("rb") if isinstance(source, Path) else source as file:
-            self._blobs.put(key, file)
-        return key
-
-    def _same(self, file: SegmentFile) -> Segment | None:
-        """A segment of the organization with the very same rows, made from the very same bytes."""
-        for segment in self._candidates:
-            if segment.size_bytes != file.size_bytes:
-                continue
-            try:
-                if filecmp.cmp(file.path, self._blobs.local(segment.blob), shallow=False):
-                    return segment
-            except (NotFound, FileNotFoundError):  # went while we looked
-                continue
-        return None
-
-
 def _fitting(files: Sequence[SegmentFile], schema: Schema, folder: Path) -> tuple[SegmentFile, ...]:
     """The segments in their order, those written anew that keep vectors otherwise than `schema` says."""
     from athanor.engine.frames import to_frame
@@ -382,12 +318,6 @@ def fingerprint(path: Path, options: ReaderOptions | None) -> str:
     if options is not None:
         digest.update(repr(options).encode())
     return digest.hexdigest()
-
-
-def _as_csv(rejects: Sequence[Reject]) -> BinaryIO:
-    text = io.StringIO(newline="")
-    write_rejects(text, rejects)
-    return io.BytesIO(text.getvalue().encode(errors="replace"))
 
 
 @contextmanager

@@ -12,13 +12,13 @@ from pathlib import Path
 from uuid import UUID
 
 from athanor.core.dataset import DatasetVersion, Segment, SegmentKind
-from athanor.core.ids import new_id
 from athanor.core.ports import BlobStore, Records, Transaction
-from athanor.services.references import unreferred
+from athanor.services.references import clear_blobs, unreferred
 from athanor.services.rows import row_ids
-from athanor.services.rows.arrivals import Arrivals, Keeping
+from athanor.services.rows.arrivals import Arrivals
 from athanor.services.rows.contents import content
-from athanor.services.versions import is_frozen, newest_version, segments_of
+from athanor.services.rows.keeping import Keeping
+from athanor.services.versions import frozen_end, newest_version, segments_of
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +72,7 @@ def _compact(
                 return False  # somebody froze, merged or replaced them meanwhile
             _exchange(transaction, present.version, tail.segments, merged)
             gone = unreferred(transaction, tail.segments)
-    for key in gone:
-        blobs.delete(key)
+    clear_blobs(gone, blobs)
     log.info("segments merged", extra={"dataset_id": str(dataset_id), "n_segments": len(tail.segments)})
     return True
 
@@ -94,14 +93,12 @@ def _alone(dataset_id: UUID) -> Iterator[bool]:
 def _tail(transaction: Transaction, dataset_id: UUID) -> _Tail:
     dataset = transaction.datasets.get(dataset_id)
     newest = newest_version(transaction, dataset_id)
-    others = transaction.versions.find({"dataset_id": dataset_id}).items
-    fixed = max((version.end for version in others if version.id != newest.id), default=0)
+    fixed = frozen_end(transaction, newest)
     small: list[Segment] = []
-    if not is_frozen(transaction, newest):
-        for segment in reversed(segments_of(transaction, newest)):
-            if segment.position < fixed or not _is_small(segment):
-                break
-            small.append(segment)
+    for segment in reversed(segments_of(transaction, newest)):
+        if segment.position < fixed or not _is_small(segment):
+            break
+        small.append(segment)
     return _Tail(version=newest, id_column=dataset.id_column, segments=small[::-1])
 
 
@@ -114,7 +111,7 @@ def _merge(tail: _Tail, blobs: BlobStore, folder: Path, keeping: Keeping, now: d
     """The tail as one segment of rows, behind one of tombstones where rows before the tail were deleted in it."""
     import polars as pl
 
-    from athanor.engine.segments import ids_of, scan_segments, write_segment
+    from athanor.engine.segments import ids_of, scan_segments
 
     left = content(tail.segments, tail.id_column)
     paths, without = left.files(blobs)
@@ -134,24 +131,17 @@ def _merge(tail: _Tail, blobs: BlobStore, folder: Path, keeping: Keeping, now: d
     ]
     merged = []
     for number, (kind, frame) in enumerate(written):
-        made = replace(
-            tail.segments[0],
-            id=new_id(),
-            position=tail.segments[0].position + number,
+        parts = [row_ids.hashes_in(segment, blobs) for segment in tail.segments if segment.kind is kind]
+        made = keeping.segment(
+            tail.version.dataset_id,
+            frame,
+            folder,
+            hashes=None if tail.id_column is None else row_ids.joined(parts),
+            now=now,
             kind=kind,
-            n_rows=frame.height,
-            source_sha256="",
             merged_sha256=tuple(dict.fromkeys(sources)) if kind is SegmentKind.ROWS else (),
-            created_at=now,
-            ids_blob=None,
         )
-        file = write_segment(frame, folder / f"{made.id}.parquet")
-        blob = keeping.put(made.id, "segments/{}.parquet", file.path)
-        made = replace(made, blob=blob, size_bytes=file.size_bytes)
-        if tail.id_column is not None:
-            parts = [row_ids.hashes_in(segment, blobs) for segment in tail.segments if segment.kind is kind]
-            made = replace(made, ids_blob=keeping.put(made.id, "ids/{}.npy", row_ids.as_file(row_ids.joined(parts))))
-        merged.append(made)
+        merged.append(replace(made, position=tail.segments[0].position + number))
     return merged
 
 

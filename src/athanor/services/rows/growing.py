@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -14,11 +14,12 @@ from athanor.core.audit import audited
 from athanor.core.dataset import DatasetVersion, Segment
 from athanor.core.ports import BlobStore, Records, Transaction
 from athanor.engine.schema import Schema
-from athanor.errors import AthanorError, Conflict, InvalidInput, NotFound
+from athanor.errors import AthanorError, Conflict
 from athanor.services.rows import compaction, row_ids
 from athanor.services.rows.appending import came_already, is_time_to_judge, judged, meaning, needed, together, widened
 from athanor.services.rows.arrivals import Arrival, Arrivals
 from athanor.services.rows.contents import content
+from athanor.services.rows.reading import SegmentGone, looking_again, reading
 from athanor.services.versions import DatasetView, move_on, newest_version, newest_view, segments_of
 
 if TYPE_CHECKING:
@@ -26,18 +27,26 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# What comes of reading segments that were merged with others since they were looked up. In a transaction that has the
-# dataset's lock nothing is merged.
-MERGED = (NotFound, InvalidInput, OSError)
 _MOST_WARNINGS = 100  # of a version that grows by appending
 
 
-def nothing(_: Transaction) -> None:
-    """Where nothing else is recorded with the rows."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coming:
+    """Rows that are about to be recorded.
+
+    view     the dataset as it was when they came
+    checked  ids of its segments that have none of their ids
+    schema   of the dataset with them
+    """
+
+    view: DatasetView
+    arrival: Arrival
+    checked: frozenset[UUID]
+    schema: Schema
 
 
 class Growing:
-    """Records what arrives behind rows that are there."""
+    """Records what arrives behind rows that are there. While a transaction has a dataset's lock, nothing is merged."""
 
     def __init__(self, records: Records, blobs: BlobStore, now: Callable[[], datetime], arrivals: Arrivals) -> None:
         self._records = records
@@ -52,74 +61,69 @@ class Growing:
             return view, segments_of(transaction, view.version)
 
     def live(self, ids: Sequence[str], segments: Sequence[Segment], id_column: str) -> set[str]:
-        """Those of `ids` that rows of the segments have."""
-        return row_ids.live_ids(ids, row_ids.hashes_of(ids), segments, self._blobs, id_column)
+        """Those of `ids` that rows of the segments have. Raises SegmentGone where they were merged meanwhile."""
+        with reading(segments, self._blobs):
+            return row_ids.live_ids(ids, row_ids.hashes_of(ids), segments, self._blobs, id_column)
 
     def live_now(self, actor: Actor, dataset_id: UUID, ids: Sequence[str]) -> set[str]:
         """Those of `ids` that rows have at this moment. None, where rows have no ids."""
-        for is_last in (False, True):
+
+        def look() -> set[str]:
             view, segments = self.present(actor, dataset_id)
-            if view.dataset.id_column is None:
-                break
-            try:
-                return self.live(ids, segments, view.dataset.id_column)
-            except MERGED:
-                if is_last:
-                    raise
-        return set()
+            id_column = view.dataset.id_column
+            return set() if id_column is None else self.live(ids, segments, id_column)
 
-    def grow(
-        self,
-        actor: Actor,
-        view: DatasetView,
-        segments: Sequence[Segment],
-        arrival: Arrival,
-        *,
-        comes_once: bool = True,
-        before: Callable[[Transaction], None] = nothing,
-        after: Callable[[Transaction], None] = nothing,
-    ) -> DatasetView:
-        """The dataset with what arrived behind its own rows. Ids are checked before, and again for what came since.
+        return looking_again(look)
 
-        Columns that the dataset lacks become its own, missing in the rows before.
+    def coming(self, view: DatasetView, segments: Sequence[Segment], arrival: Arrival) -> Coming:
+        """What arrived, looked at beside the dataset as it was when it came. Raises Conflict (`row-id-taken`)."""
+        checked = self._checked(arrival, segments, view.dataset.id_column)
+        return Coming(view=view, arrival=arrival, checked=checked, schema=self._judged(view, segments, arrival))
+
+    def grow(self, actor: Actor, view: DatasetView, segments: Sequence[Segment], arrival: Arrival) -> DatasetView:
+        """The dataset with what arrived behind its own rows; bytes that were appended before give it as it is.
 
         view, segments  the dataset as it was when the rows came
-        comes_once      bytes that were appended before give the present version
-        before, after   what else the transaction does: with the dataset not yet looked up, and with the rows recorded
-        Raises Conflict (`row-id-taken`).
+        Raises what `append_in` raises.
         """
-        column = view.dataset.id_column
-        checked = self._checked(arrival, segments, column)
-        schema = self._judged(view, segments, arrival)
-        now = self._now()
+        coming = self.coming(view, segments, arrival)
         with self._records.change(actor.organization_id) as transaction:
-            before(transaction)
             dataset = transaction.datasets.get(view.dataset.id, lock=True)
             newest = newest_version(transaction, dataset.id)
-            present = segments_of(transaction, newest)
-            if comes_once and arrival.source_sha256 and came_already(present, arrival.source_sha256):
+            if arrival.source_sha256 and came_already(segments_of(transaction, newest), arrival.source_sha256):
                 return DatasetView(dataset=dataset, version=newest)
-            if newest.first_segment != view.version.first_segment:
-                raise Conflict("The dataset got another content while the rows came. Look at it, and append again.")
-            if column is not None:
-                fresh = [segment for segment in present if segment.id not in checked]
-                row_ids.check_free(arrival.ids, arrival.hashes, fresh, self._blobs, column)
-            arrival.record(transaction, dataset.id, position=newest.end, actor=actor, now=now)
-            version = move_on(
-                transaction,
-                newest,
-                now=now,
-                n_segments=newest.n_segments + len(arrival.kept),
-                n_rows=newest.n_rows + arrival.n_rows,
-                schema=meaning(widened(together(newest.schema, schema), schema), schema),
-                n_rejected=newest.n_rejected + arrival.n_rejected,
-                warnings=tuple(dict.fromkeys((*newest.warnings, *arrival.warnings)))[-_MOST_WARNINGS:],
-            )
-            dataset = replace(dataset, size_bytes=dataset.size_bytes + arrival.size_bytes)
-            transaction.datasets.put(dataset)
-            transaction.audit.add(audited(actor, "dataset.append", dataset.id, now=now, n_rows=str(arrival.n_rows)))
-            after(transaction)
-        self.compact(version)
+            grown = self.append_in(transaction, actor, coming)
+        self.compact(grown.version)
+        return grown
+
+    def append_in(self, transaction: Transaction, actor: Actor, coming: Coming) -> DatasetView:
+        """Record the rows behind those of the dataset. Ids are checked again for what came since.
+
+        Columns that the dataset lacks become its own, missing in the rows before. Raises Conflict (`row-id-taken`).
+        """
+        arrival, schema, now = coming.arrival, coming.schema, self._now()
+        dataset = transaction.datasets.get(coming.view.dataset.id, lock=True)
+        newest = newest_version(transaction, dataset.id)
+        if newest.first_segment != coming.view.version.first_segment:
+            raise Conflict("The dataset got another content while the rows came. Look at it, and append again.")
+        if dataset.id_column is not None:
+            present = segments_of(transaction, newest)
+            fresh = [segment for segment in present if segment.id not in coming.checked]
+            row_ids.check_free(arrival.ids, arrival.hashes, fresh, self._blobs, dataset.id_column)
+        arrival.record(transaction, dataset.id, position=newest.end, actor=actor, now=now)
+        version = move_on(
+            transaction,
+            newest,
+            now=now,
+            n_segments=newest.n_segments + len(arrival.kept),
+            n_rows=newest.n_rows + arrival.n_rows,
+            schema=meaning(widened(together(newest.schema, schema), schema), schema),
+            n_rejected=newest.n_rejected + arrival.n_rejected,
+            warnings=tuple(dict.fromkeys((*newest.warnings, *arrival.warnings)))[-_MOST_WARNINGS:],
+        )
+        dataset = replace(dataset, size_bytes=dataset.size_bytes + arrival.size_bytes)
+        transaction.datasets.put(dataset)
+        transaction.audit.add(audited(actor, "dataset.append", dataset.id, now=now, n_rows=str(arrival.n_rows)))
         return DatasetView(dataset=dataset, version=version, sample_profile=arrival.sample_profile)
 
     def compact(self, version: DatasetVersion) -> None:
@@ -131,14 +135,15 @@ class Growing:
         except AthanorError as error:
             log.warning("segments not merged", extra={"dataset_id": str(version.dataset_id), "error": str(error)})
 
-    def _checked(self, arrival: Arrival, segments: Sequence[Segment], id_column: str | None) -> set[UUID]:
-        """The segments that have none of the ids that came. Raises Conflict."""
+    def _checked(self, arrival: Arrival, segments: Sequence[Segment], id_column: str | None) -> frozenset[UUID]:
+        """The segments that have none of the ids that came: none, where some were merged. Raises Conflict."""
         if id_column is not None:
             try:
-                row_ids.check_free(arrival.ids, arrival.hashes, segments, self._blobs, id_column)
-            except MERGED:
-                return set()
-        return {segment.id for segment in segments}
+                with reading(segments, self._blobs):
+                    row_ids.check_free(arrival.ids, arrival.hashes, segments, self._blobs, id_column)
+            except SegmentGone:
+                return frozenset()
+        return frozenset(segment.id for segment in segments)
 
     def _judged(self, view: DatasetView, segments: Sequence[Segment], arrival: Arrival) -> Schema:
         """The schema as it is with what came."""
@@ -149,6 +154,6 @@ class Growing:
             try:
                 paths, deleted = content(segments, view.dataset.id_column).files(self._blobs)
                 schema = judged([*paths, *came], deleted, schema)
-            except MERGED as error:  # the next rows that come bring another try
+            except (AthanorError, OSError) as error:  # the next rows that come bring another try
                 log.warning("columns not judged", extra={"dataset_id": str(view.dataset.id), "error": str(error)})
         return schema

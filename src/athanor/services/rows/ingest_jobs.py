@@ -40,6 +40,7 @@ def record_ingest(
         kind=JobKind.INGEST,
         lane=LANES[JobKind.INGEST],
         subject_id=dataset.id,
+        dataset_id=dataset.id,
         created_at=started_at,
         updated_at=now,
         state=JobState.SUCCEEDED,

@@ -59,10 +59,11 @@ def page(content: Content, blobs: BlobStore, schema: Schema, *, offset: int, lim
     _check_page(limit, n_cells)
     n_wanted = limit
     columns: list[list[Any]] = [[] for _ in schema.columns]
-    for place, frame, is_whole in _segments(content, blobs, schema):
+    for part in content.parts(blobs):
         if limit <= 0:
             break
-        n_live = content.rows[place].n_rows if is_whole else frame.select(pl.len()).collect().item()
+        frame = part.scan(schema)
+        n_live = part.segment.n_rows if part.deleted is None else frame.select(pl.len()).collect().item()
         if offset < n_live:
             taken = frame.slice(offset, limit).collect()
             n_cells += sum(
@@ -117,8 +118,8 @@ def _csv(content: Content, blobs: BlobStore, schema: Schema) -> Iterator[bytes]:
     # An empty line is no row to a reader, so that the missing cell of an only column needs a word.
     missing = "NA" if len(schema.columns) == 1 else ""
     yield _spelled(pl.DataFrame(schema=dict.fromkeys(schema.names, pl.String)), missing, include_header=True)
-    for _, frame, _ in _segments(content, blobs, schema):
-        rows = frame.collect()
+    for part in content.parts(blobs):
+        rows = part.scan(schema).collect()
         for start in range(0, rows.height, _AT_ONCE):
             yield _spelled(rows.slice(start, _AT_ONCE), missing, include_header=False)
 
@@ -152,17 +153,6 @@ def rejects(segments: Sequence[Segment], blobs: BlobStore) -> Iterator[bytes]:
                 file.seek(len(header))
                 while chunk := file.read(_CHUNK):
                     yield chunk
-
-
-def _segments(content: Content, blobs: BlobStore, schema: Schema) -> Iterator[tuple[int, pl.LazyFrame, bool]]:
-    """Segment by segment: its place, its rows that are left, and whether that is all of them."""
-    from athanor.engine.segments import Deleted, scan_segments
-
-    paths, without = content.files(blobs)
-    for place, path in enumerate(paths):
-        gone = None if without is None else without.tombstones.get(place)
-        own = None if without is None or gone is None else Deleted(id_column=without.id_column, tombstones={0: gone})
-        yield place, scan_segments([path], schema, without=own), own is None
 
 
 def _spelled(frame: pl.DataFrame, missing: str, *, include_header: bool) -> bytes:

@@ -14,6 +14,7 @@ from athanor.api.dialects.native import errors, words
 from athanor.core.job import JobState
 from athanor.errors import AthanorError
 
+_PLACE = re.compile(r"/v1(/.*)?")
 _FILES = re.compile(r"/v1/datasets(/[^/]+/versions)?")
 _ROWS_OR_FILES = re.compile(r"/v1/datasets/[^/]+/rows")
 
@@ -24,6 +25,9 @@ class Native:
     name = "native"
     title = "Athanor API"
     job_states: Mapping[JobState, str] = words.STATES
+
+    def places(self) -> tuple[re.Pattern[str], ...]:
+        return (_PLACE,)
 
     def app(self, surroundings: Surroundings) -> FastAPI:
         from athanor.api.dialects.native.app import native_app

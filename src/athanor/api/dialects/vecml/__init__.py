@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from fastapi import FastAPI
@@ -19,6 +20,11 @@ class VecML:
     name = "vecml"
     title = "VecML AutoML API"
     job_states: Mapping[JobState, str] = words.STATES
+
+    def places(self) -> tuple[re.Pattern[str], ...]:
+        from athanor.api.dialects.vecml.app import PLACE
+
+        return (PLACE,)
 
     def app(self, surroundings: Surroundings) -> FastAPI:
         from athanor.api.dialects.vecml.app import vecml_app

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from anyio import CapacityLimiter
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from athanor.api.auth import NEEDS
 from athanor.api.dialects import Surroundings
 from athanor.api.dialects.vecml import answers, collections, jobs, models, predict, projects, rows, uploads
-from athanor.api.dialects.vecml.endpoint import KEY, LARGE_AT_ONCE, Endpoint
+from athanor.api.dialects.vecml.endpoint import Endpoint, Room
 from athanor.api.dialects.vecml.errors import shape_errors
+from athanor.api.dialects.vecml.keys import KEY
 from athanor.api.dialects.vecml.operation import Operation
 from athanor.api.json_response import SafeJSONResponse
 from athanor.api.openapi import tell_errors
@@ -45,6 +45,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = MappingProxyType(
         for name in (operation.name, *operation.aliases)
     }
 )
+PLACE = re.compile(rf"{API}/+({'|'.join(OPERATIONS)})/*")  # its clients join with a slash too many
 
 
 def operation_at(path: str) -> Operation[Any] | None:
@@ -64,12 +65,12 @@ def vecml_app(surroundings: Surroundings) -> FastAPI:
         strict_content_type=False,
         default_response_class=SafeJSONResponse,
     )
-    large = CapacityLimiter(LARGE_AT_ONCE)
+    room = Room(spool=surroundings.spool)
     schemas: dict[str, Any] = {}
     for name, operation in OPERATIONS.items():
         app.add_api_route(
             f"{API}/{name}",
-            Endpoint(operation, surroundings, large).__call__,
+            Endpoint(operation, surroundings, room).__call__,
             methods=["POST"],
             name=name,
             operation_id=name,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, overload
 
+from athanor.engine import cells
 from athanor.errors import InvalidInput
 
 
@@ -19,16 +19,18 @@ def ids_of(given: Sequence[Any], *, field: str = "string_ids") -> list[str]:
 
 @overload
 def attributes_of(
-    given: Sequence[Any], *, keeps_nulls: Literal[False] = False, field: str = "attributes"
+    given: Sequence[Any], *, keeps_nulls: Literal[False] = False, field: str = "attributes", first_row: int = 1
 ) -> list[Mapping[str, str]]: ...
 @overload
 def attributes_of(
-    given: Sequence[Any], *, keeps_nulls: Literal[True], field: str = "attributes"
+    given: Sequence[Any], *, keeps_nulls: Literal[True], field: str = "attributes", first_row: int = 1
 ) -> list[Mapping[str, str | None]]: ...
-def attributes_of(given: Sequence[Any], *, keeps_nulls: bool = False, field: str = "attributes") -> list[Any]:
+def attributes_of(
+    given: Sequence[Any], *, keeps_nulls: bool = False, field: str = "attributes", first_row: int = 1
+) -> list[Any]:
     """One mapping of texts a row. A value that is null is one that is not there; `keeps_nulls`: it is None."""
     texts: list[Any] = []
-    for row, attributes in enumerate(given, start=1):
+    for row, attributes in enumerate(given, start=first_row):
         if attributes is None:
             texts.append({})
             continue
@@ -50,13 +52,10 @@ def attributes_of(given: Sequence[Any], *, keeps_nulls: bool = False, field: str
 
 
 def attribute_text(value: Any, where: str, field: str) -> str:
-    """A value as text: `1`, `1.5`, `true`."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
-        return str(value)
+    """A value as text, as `cells.text` has it: `1`, `1.5`, `true`."""
+    text = cells.text(value) if isinstance(value, str | int | float) else None
+    if text is not None:
+        return text
     raise InvalidInput(
         f"`{field}`: {where}: a text, a number, true or false is expected, {_kind(value)} came.", field=field
     )

@@ -12,11 +12,9 @@ from typing import Any, BinaryIO
 
 from athanor.api.dialects.vecml.json_body import Bulk
 from athanor.api.uploads import Spool, disk_trouble
-from athanor.engine.readers import ReaderOptions
-from athanor.engine.readers.containers import container_kind, plain
+from athanor.engine.readers.containers import packing
 from athanor.errors import InvalidInput
 
-LARGEST_INFLATED = 2 * 2**30  # bytes that a compressed file may grow to
 _CHUNK = 4 * 2**20  # characters decoded at a time; a multiple of 4
 _ESCAPED = re.compile(rb"\\[nrt]")
 _WHITE = b" \t\r\n"
@@ -34,18 +32,10 @@ def decoded(spool: Spool, text: Any, *, field: str) -> Iterator[Path]:
         yield path
 
 
-@contextmanager
-def inflated(path: Path, compression: str | None) -> Iterator[Path]:
-    """The plain file in one of which its sender says how it is compressed."""
-    if compression is None:
-        yield path
-        return
-    if container_kind(path) != compression:
-        raise InvalidInput(
-            f"`compression_type` says {compression}, but the file is not compressed so.", field="compression_type"
-        )
-    with plain(path, f"file.{compression}", ReaderOptions(max_inflated_bytes=LARGEST_INFLATED)) as (file, _):
-        yield file
+def check_compression(path: Path, said: str | None) -> None:
+    """Raises InvalidInput where the file is not compressed as its sender says. Who reads it finds out by itself."""
+    if said is not None and packing(path) != said:
+        raise InvalidInput(f"`compression_type` says {said}, but the file is not compressed so.")
 
 
 def decode(text: Any, into: BinaryIO, *, field: str) -> None:

@@ -13,7 +13,7 @@ from athanor.errors import InvalidInput, TooLarge
 
 Source = bytes | memoryview
 # Of a body without its bulk: as Python objects it takes up to twenty times as much.
-LARGEST_REST = 32 * 2**20
+LARGEST_REST = 16 * 2**20
 _PLACEHOLDER = "the value that stands elsewhere"
 _NUMBERS = rb"[0-9eE+\-.,\s]*+"
 _DENSE = rb"\[" + _NUMBERS + rb"\]"
@@ -91,7 +91,7 @@ def _bulk(source: Source, names: Sequence[str]) -> tuple[str, Bulk, tuple[int, i
         found = one
     if found is None:
         return None
-    kind = next(kind for kind in (*_ROW_ENDS, "base64") if found[kind] is not None)
+    kind = next(kind for kind in (*_ROW_ENDS, "base64") if found.start(kind) >= 0)
     start, end = found.span(kind)
     bulk = Bulk(kind, memoryview(source)[start:end])
     quotes = 1 if kind == "base64" else 0
@@ -101,8 +101,8 @@ def _bulk(source: Source, names: Sequence[str]) -> tuple[str, Bulk, tuple[int, i
 def _check_rest(n_bytes: int) -> None:
     if n_bytes > LARGEST_REST:
         raise TooLarge(
-            f"Beside plain rows of numbers or one file in base64 a body may have {LARGEST_REST:,} bytes; {n_bytes:,} came. "
-            "Send fewer rows at a time; in rows of numbers nothing but numbers may stand."
+            f"Beside plain rows of numbers or one file in base64 a body may have {LARGEST_REST:,} bytes; {n_bytes:,} "
+            "came. Send fewer rows at a time; in rows of numbers nothing but numbers may stand."
         )
 
 

@@ -36,18 +36,6 @@ def matrix_of(data: Any, *, is_sparse: bool, dim: int | None = None, field: str 
     return _sparse(parts, dim, field) if is_sparse and not _is_dense(data) else _dense(parts, dim, field)
 
 
-def check_bytes(matrix: Any, *, field: str = "data") -> None:
-    """Raises InvalidInput for a number that is no whole one from 0 to 255."""
-    wrong = np.argwhere((matrix < 0) | (matrix > 255) | (matrix != np.floor(matrix)))
-    if len(wrong):
-        row, place = wrong[0].tolist()
-        raise InvalidInput(
-            f"`{field}`: row {row + 1}, position {place + 1}: the collection holds whole numbers from 0 to 255, "
-            f"{matrix[row, place]:g} came.",
-            field=field,
-        )
-
-
 def _is_dense(data: Any) -> bool:
     """Whether these are plain lists of numbers, which a sparse collection takes as well."""
     if isinstance(data, Bulk):

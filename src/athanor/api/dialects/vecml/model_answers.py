@@ -34,6 +34,11 @@ class Scores(BaseModel):
 Metric = Annotated[Scores | float | None, Field(description="Of a regression, the mean squared error alone.")]
 
 
+Warned = Annotated[
+    str | None, Field(default=None, description="Where the metric was not measured on the data that were asked for.")
+]
+
+
 class AnyJobStatus(JobStatus):
     """How far a job is, and what it trains where it is a training."""
 
@@ -43,6 +48,7 @@ class AnyJobStatus(JobStatus):
     model_name: str | None
     label_attribute: str | None
     validation_metric: Metric = Field(default=None, description="Where a training is finished.")
+    warning: Warned
 
 
 class Predictions(Answer):
@@ -53,6 +59,7 @@ class Predictions(Answer):
 
 class ValidationMetric(Answer):
     validation_metric: Metric
+    warning: Warned
 
 
 class ModelInfos(Answer):

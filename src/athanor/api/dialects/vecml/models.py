@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from athanor.api.dialects.vecml import answers, model_answers, model_bodies, words
 from athanor.api.dialects.vecml.operation import Caller, Operation
 from athanor.core.actor import Scope
 from athanor.core.dataset import Origin
-from athanor.core.job import JobKind, JobState
-from athanor.core.model import Model
+from athanor.core.job import JobState
 from athanor.core.names import check_handle
-from athanor.engine.metrics import METRICS
 from athanor.engine.plan import Plan
-from athanor.errors import Conflict
+from athanor.engine.scores import MeasuredOn
 from athanor.services.collections.models import Question
 from athanor.services.jobs import JobView
 from athanor.services.runs import RunView
@@ -38,16 +36,20 @@ SCORES: Mapping[str, str] = {  # the vendor's key -> a name in METRICS
     "auc": "roc_auc",
 }
 QUANTITY = "mse"  # the whole metric of a regression
+NOT_VALIDATED = (
+    "The time was over before the validation dataset was scored: the metric was measured on samples of the collection "
+    "that the models had not seen."
+)
 
 
 def train_model(body: model_bodies.TrainModel, caller: Caller) -> dict[str, Any]:
-    modes = caller.surroundings.modes
+    seconds = caller.surroundings.options
     check_handle(body.model_name, field="model_name")
 
     def plan(n_cells: int) -> Plan:
         sized = "high_speed" if n_cells > MANY_CELLS else "balanced"
         mode = sized if body.training_mode == "auto" else body.training_mode
-        return Plan(preset=PRESETS[mode], time_limit_s=modes[mode])
+        return Plan(preset=PRESETS[mode], time_limit_s=seconds[mode])
 
     said = {
         "task_type": body.task_type,
@@ -76,8 +78,8 @@ def training_status(view: JobView) -> dict[str, Any]:
     """What the status of a job tells about the model; null where the job trains none."""
     said = view.alias.said
     told: dict[str, Any] = {field: said.get(field) for field in ("task_type", "model_name", "label_attribute")}
-    if view.job.kind is JobKind.TRAIN and view.job.state is JobState.SUCCEEDED:
-        told["validation_metric"] = best_metric(view.models)
+    if view.trained is not None and view.job.state is JobState.SUCCEEDED:
+        told |= quality(view.trained)
     return told
 
 
@@ -88,12 +90,7 @@ def list_models(body: model_bodies.ListModels, caller: Caller) -> dict[str, Any]
 
 def validation_metric(body: model_bodies.GetValidationMetric, caller: Caller) -> dict[str, Any]:
     view = caller.services.vector_models.named(caller.actor, body.project_name, body.collection_name, body.model_name)
-    if view.state is not JobState.SUCCEEDED:
-        raise Conflict(
-            f"The model {body.model_name!r} is not trained: its job is {words.STATES[view.state]}.",
-            code="job-not-completed",
-        )
-    return {"validation_metric": best_metric(view.models)}
+    return quality(view)
 
 
 def delete_model(body: model_bodies.DeleteModel, caller: Caller) -> dict[str, Any]:
@@ -105,12 +102,12 @@ def feature_importance(body: model_bodies.GetFeatureImportance, caller: Caller) 
     found = caller.services.vector_models.importance(
         caller.actor, body.project_name, body.collection_name, body.model_name
     )
-    most = max((one.share for one in found), default=0.0) or 1.0
+    most = max((one.share for one in found), default=1.0)
     return {
         "feature_importance": [
             {
                 "feature": one.column if one.component is None else str(one.component),
-                "importance": max(0.0, one.share / most),
+                "importance": one.share / most,
             }
             for one in found
         ]
@@ -124,13 +121,13 @@ def metric_of(scores: Mapping[str, float], *, is_regression: bool) -> dict[str, 
     return {key: scores.get(name) for key, name in SCORES.items()}
 
 
-def best_metric(models: Sequence[Model]) -> dict[str, float | None] | float | None:
-    """The metric of a run, whose best model comes first."""
-    return metric_of(models[0].scores, is_regression=learned_a_quantity(models[0])) if models else None
-
-
-def learned_a_quantity(model: Model) -> bool:
-    return "regression" in METRICS[model.metric].problems
+def quality(view: RunView) -> dict[str, Any]:
+    """How good a run's best model is, and a warning where that was not measured on the data that were asked for."""
+    best, run = view.best, view.run
+    told: dict[str, Any] = {"validation_metric": metric_of(best.scores, is_regression=run.is_regression)}
+    if run.validation_version_id is not None and best.scored_on is not MeasuredOn.VALIDATION:
+        told["warning"] = NOT_VALIDATED
+    return told
 
 
 def _info(view: RunView) -> tuple[str, str, str, str, str]:
@@ -138,7 +135,7 @@ def _info(view: RunView) -> tuple[str, str, str, str, str]:
     said = run.origin.body if run.origin is not None and run.origin.dialect == words.DIALECT else {}
     return (
         run.handle,
-        "regression" if learned_a_quantity(view.models[0]) else "classification",
+        "regression" if run.is_regression else "classification",
         str(said.get("training_mode", MODES[run.plan.preset])),
         run.task.target,
         words.minute_text(run.created_at),

@@ -64,6 +64,7 @@ class Operation(Generic[B]):
     tag          the heading that the docs put it under
     aliases      other names that it answers to, which the docs leave out
     takes_data   its body may be as large as the limit for data
+    is_heavy     it takes much memory even where its body is small: few run at the same time
     file_fields  fields that hold a file in base64, of which one is sent; where there are any, the body may come as a
                  multipart form with the file in a part `file`, too
     row_fields   fields that are lists of rows of numbers; of a large body `run` gets one as `Bulk`
@@ -78,5 +79,6 @@ class Operation(Generic[B]):
     run: Callable[[B, Caller], dict[str, Any]]
     aliases: tuple[str, ...] = ()
     takes_data: bool = False
+    is_heavy: bool = False
     file_fields: tuple[str, ...] = ()
     row_fields: tuple[str, ...] = ()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from athanor.api.dialects.vecml import model_answers, model_bodies
+from athanor.api.dialects.vecml.files import check_compression
 from athanor.api.dialects.vecml.models import TAG, metric_of
 from athanor.api.dialects.vecml.operation import Caller, Operation
-from athanor.api.dialects.vecml.records import holds_vectors, read_records
+from athanor.api.dialects.vecml.records import read_records
 from athanor.core.actor import Scope
 from athanor.errors import InvalidInput
 from athanor.services.collections.models import Source
@@ -33,9 +34,13 @@ def _source(body: model_bodies.Predict, caller: Caller) -> Source:
     if body.file_format is None:
         raise InvalidInput("`file_format` must say what the file is: csv, json or libsvm.", field="file_format")
     file = caller.sent_file("file_data")
-    if body.file_format == "json" and holds_vectors(file):
-        return read_records(file, is_sparse=None, dim=None)
-    return SentFile(path=file, format=body.file_format, has_header=body.has_field_names)
+    check_compression(file, body.compression_type)
+    return SentFile(
+        path=file,
+        format=body.file_format,
+        has_header=body.has_field_names,
+        read_vectors=read_records if body.file_format == "json" else None,
+    )
 
 
 OPERATIONS: tuple[Operation[Any], ...] = (
@@ -49,6 +54,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         run=predict,
         aliases=("automl_preidct",),
         takes_data=True,
+        is_heavy=True,
         file_fields=("file_data",),
     ),
 )

@@ -2,61 +2,121 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import from_json
-
 from athanor.api.dialects.vecml.attributes import attributes_of, ids_of
 from athanor.api.dialects.vecml.matrices import matrix_of
-from athanor.engine.readers.json_text import elements
-from athanor.errors import InvalidInput
+from athanor.errors import InvalidInput, TooLarge
 from athanor.services.collections.batches import VectorBatch
 
-_HEAD = 2**20  # bytes that show what a file holds
-_AT_ONCE = 2048  # records that are objects at the same time
+LARGEST_BYTES = 256 * 2**20  # of a plain file of records, which is read in this process
+MOST_RECORDS, MOST_ATTRIBUTES = 2_000_000, 4_000_000  # in it; the latter values of all rows together
+_AT_ONCE, _CHARACTERS_AT_ONCE = 2048, 4 * 2**20  # records, and their text, that are objects at the same time
 _IDS, _VECTORS = ("string_id", "id"), ("data", "vector")
-# A vector under its key. `"data": [{` is none: so begins a list of records.
-_VECTOR = re.compile(rb'(?<!\\)"(?:data|vector)"\s*+:\s*+(?:\{|\[\s*+[-0-9\[\]])')
-_WRAPPER = re.compile(r'\s*+\{\s*+"data"\s*+:\s*+(?=\[\s*+\{)')
 _FIELD = "file_data"
 
 
-def holds_vectors(path: Path) -> bool:
-    """Whether the records of a JSON file hold vectors. Others are rows of plain cells."""
-    with path.open("rb") as file:
-        return _VECTOR.search(file.read(_HEAD)) is not None
+def read_records(
+    path: Path, *, is_sparse: bool | None = None, dim: int | None = None, id_name: str | None = None
+) -> VectorBatch | None:
+    """The vectors in a plain file, with the ids and attributes that stand beside them.
 
-
-def read_records(path: Path, *, is_sparse: bool | None = None, dim: int | None = None) -> VectorBatch:
-    """The vectors in a file, with the ids and attributes that stand beside them.
+    None where the first record holds no vector: then the records are rows of plain cells.
 
     is_sparse  None: as the first record has it, objects and pairs being sparse
-    Raises InvalidInput naming the first record that does not fit.
+    id_name    key of the ids; None: the usual ones
+    Raises InvalidInput naming the first record that does not fit, TooLarge for more than is read at once.
     """
-    ids: list[Any] = []
-    attributes: list[Any] = []
+    from athanor.engine.readers.json_values import values_in
 
-    def vectors(parts: Iterable[Sequence[Any]]) -> Iterator[list[Any]]:
-        for records in parts:
-            yield [_vector(record, row) for row, record in enumerate(records, start=len(ids) + 1)]
-            ids.extend(next((record[name] for name in _IDS if name in record), None) for record in records)
-            attributes.extend(record.get("attributes") for record in records)
-
-    parts = _parts(path)
-    first = next(parts, [])
+    found = values_in(path)
+    try:
+        first = next(found, (None, 0))
+    except InvalidInput:  # the reader of plain rows knows more ways to write JSON, and says what is wrong
+        return None
+    if not _holds_vector(first[0]):
+        return None
+    if path.stat().st_size > LARGEST_BYTES:
+        raise _too_large(f"{LARGEST_BYTES:,} bytes")
+    records = _Records((id_name,) if id_name else _IDS)
     if is_sparse is None:
-        is_sparse = bool(first) and _looks_sparse(_vector(first[0], 1))
-    matrix = matrix_of(vectors(chain([first], parts)), is_sparse=is_sparse, dim=dim, field=_FIELD)
-    return VectorBatch(
-        ids=None if all(one is None for one in ids) else ids_of(ids, field=_FIELD),
-        matrix=matrix,
-        attributes=None if all(one is None for one in attributes) else attributes_of(attributes, field=_FIELD),
-    )
+        is_sparse = _looks_sparse(_vector(first[0], 1))
+    matrix = matrix_of(records.vectors(chain([first], found)), is_sparse=is_sparse, dim=dim, field=_FIELD)
+    return records.batch(matrix)
+
+
+class _Records:
+    """What stands beside the vectors, collected while these go by."""
+
+    def __init__(self, id_names: Sequence[str]) -> None:
+        self._id_names = id_names
+        self._ids: list[Any] = []
+        self._attributes: list[Mapping[str, str]] = []
+        self._has_ids = self._has_attributes = False
+        self._n_values = 0
+        self._known: dict[str, str] = {}  # texts that came before, each kept once
+
+    def vectors(self, records: Iterable[tuple[Any, int]]) -> Iterator[list[Any]]:
+        """The vectors of the records, some at a time."""
+        for part in _parts(records):
+            first = len(self._ids) + 1
+            yield [_vector(record, row) for row, record in enumerate(part, start=first)]
+            ids = [next((record[name] for name in self._id_names if name in record), None) for record in part]
+            attributes = [record.get("attributes") for record in part]
+            self._has_ids = self._has_ids or any(one is not None for one in ids)
+            self._has_attributes = self._has_attributes or any(one is not None for one in attributes)
+            texts = attributes_of(attributes, field=_FIELD, first_row=first)
+            _check_letters(
+                chain((one for one in ids if isinstance(one, str)), *texts, *(row.values() for row in texts))
+            )
+            self._n_values += sum(map(len, texts))
+            self._ids += ids
+            self._attributes += [
+                {self._once(name): self._once(text) for name, text in row.items()} if row else _NOTHING for row in texts
+            ]
+            if len(self._ids) > MOST_RECORDS or self._n_values > MOST_ATTRIBUTES:
+                raise _too_large(f"{MOST_RECORDS:,} records, or {MOST_ATTRIBUTES:,} values of attributes in them")
+
+    def batch(self, matrix: Any) -> VectorBatch:
+        if not self._has_ids and self._id_names != _IDS:
+            raise InvalidInput(f"No record has the id column {self._id_names[0][:60]!r}.", field="id_column")
+        return VectorBatch(
+            ids=ids_of(self._ids, field=_FIELD) if self._has_ids else None,
+            matrix=matrix,
+            attributes=self._attributes if self._has_attributes else None,
+        )
+
+    def _once(self, text: str) -> str:
+        if len(self._known) > _AT_ONCE:
+            self._known.clear()
+        return self._known.setdefault(text, text)
+
+
+_NOTHING: Mapping[str, str] = {}
+
+
+def _parts(records: Iterable[tuple[Any, int]]) -> Iterator[list[Any]]:
+    """Some records at a time: fewer where they are long."""
+    part: list[Any] = []
+    n_characters = 0
+    for record, length in records:
+        part.append(record)
+        n_characters += length
+        if len(part) == _AT_ONCE or n_characters > _CHARACTERS_AT_ONCE:
+            yield part
+            part, n_characters = [], 0
+    if part:
+        yield part
+
+
+def _holds_vector(record: Any) -> bool:
+    """Whether a vector stands under its key. Beside names of columns it is a table."""
+    if not isinstance(record, dict) or isinstance(record.get("columns"), list):
+        return False
+    return any(isinstance(record.get(name), list | dict) for name in _VECTORS)
 
 
 def _vector(record: Any, row: int) -> Any:
@@ -73,55 +133,17 @@ def _looks_sparse(vector: Any) -> bool:
     return isinstance(vector, dict) or (isinstance(vector, list) and bool(vector) and isinstance(vector[0], list))
 
 
-def _parts(path: Path) -> Iterator[Sequence[Any]]:
-    """The records, some at a time."""
-    records = _records(path)
-    while part := list(islice(records, _AT_ONCE)):
-        yield part
-
-
-def _records(path: Path) -> Iterator[Any]:
-    return _of_lines(path) if _is_lines(path) else _of_document(path)
-
-
-def _is_lines(path: Path) -> bool:
-    """Whether the first line is an object, and not the beginning of one around a list of records."""
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-        if not head.lstrip().startswith(b"{") or _WRAPPER.match(head.decode("utf-8", "replace")):
-            return False
-        file.seek(0)
-        return next(line for line in file if line.strip()).rstrip().endswith(b"}")
-
-
-def _of_lines(path: Path) -> Iterator[Any]:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                yield _of_line(line, number)
-
-
-def _of_line(line: bytes, number: int) -> Any:
+def _check_letters(texts: Iterable[str]) -> None:
+    """JSON can spell halves of letters, which nothing can hold."""
     try:
-        return from_json(line)
-    except ValueError as error:
-        raise _not_json(f"line {number}: {error}") from error
+        "".join(texts).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(
+            f"`{_FIELD}`: an id or attribute holds half a letter. Write the file as UTF-8.", field=_FIELD
+        ) from error
 
 
-def _of_document(path: Path) -> Iterator[Any]:
-    try:
-        text = path.read_text("utf-8-sig")
-        wrapper = _WRAPPER.match(text)
-        if wrapper is not None and text.rstrip().endswith("}"):
-            text = text[wrapper.end() : text.rindex("}")]
-        if not text.lstrip().startswith("["):
-            yield from_json(text)  # one record alone
-            return
-        for _, record in elements(text, json.JSONDecoder()):
-            yield record
-    except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError among them
-        raise _not_json(str(error)) from error
-
-
-def _not_json(reason: str) -> InvalidInput:
-    return InvalidInput(f"`{_FIELD}`: the file is not well-formed JSON: {reason}.", field=_FIELD)
+def _too_large(what: str) -> TooLarge:
+    return TooLarge(
+        f"A json file of vectors may have {what}. Send it in parts, or as libsvm, binary or csv, which take less."
+    )

@@ -11,9 +11,8 @@ from athanor.api.dialects.vecml import answers, words
 from athanor.api.dialects.vecml.attributes import attributes_of, ids_of
 from athanor.api.dialects.vecml.bodies import InCollection, Text
 from athanor.api.dialects.vecml.json_body import Bulk
-from athanor.api.dialects.vecml.matrices import check_bytes, matrix_of
+from athanor.api.dialects.vecml.matrices import matrix_of
 from athanor.api.dialects.vecml.operation import Caller, Operation
-from athanor.api.dialects.vecml.vector_types import BYTES, vector_type_of
 from athanor.core.actor import Scope
 from athanor.errors import InvalidInput
 from athanor.services.collections.batches import VectorBatch
@@ -147,11 +146,7 @@ def _delete(body: InCollection, caller: Caller, ids: Sequence[str]) -> dict[str,
 
 def _matrix(view: CollectionView, data: list[Any] | Bulk) -> Any:
     """The rows as a matrix that the collection takes."""
-    layout = view.layout
-    matrix = matrix_of(data, is_sparse=layout.is_sparse, dim=_fixed_dim(view))
-    if vector_type_of(view) == BYTES:
-        check_bytes(matrix)
-    return matrix
+    return matrix_of(data, is_sparse=view.layout.is_sparse, dim=_fixed_dim(view))
 
 
 def _fixed_dim(view: CollectionView) -> int | None:

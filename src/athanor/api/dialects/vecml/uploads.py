@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, BeforeValidator, Field
@@ -9,8 +11,9 @@ from pydantic import AliasChoices, BeforeValidator, Field
 from athanor.api.dialects.vecml import answers, words
 from athanor.api.dialects.vecml.attributes import attributes_of, ids_of
 from athanor.api.dialects.vecml.bodies import Base64, Compression, FileFormat, InCollection, Names, Text, as_list
+from athanor.api.dialects.vecml.files import check_compression
 from athanor.api.dialects.vecml.operation import Caller, Operation
-from athanor.api.dialects.vecml.records import holds_vectors, read_records
+from athanor.api.dialects.vecml.records import read_records
 from athanor.api.dialects.vecml.vector_types import BYTES, storage_of
 from athanor.core.actor import Scope
 from athanor.engine.schema import Storage
@@ -96,27 +99,27 @@ def upload_inputs(body: UploadInputs, caller: Caller) -> dict[str, Any]:
     return _upload(body, caller, how, "X")
 
 
-def _upload(body: InCollection, caller: Caller, how: UploadHow, field: str) -> dict[str, Any]:
-    path = caller.sent_file(field)
+def _upload(body: Upload | UploadInputs, caller: Caller, how: UploadHow, field: str) -> dict[str, Any]:
     project, collection = body.project_name, body.collection_name
-    naming = caller.naming(project, collection, words.UPLOAD_JOB)
-    if how.format == "json" and holds_vectors(path):
+    path = caller.sent_file(field)
+    check_compression(path, body.compression_type)
+    if how.format == "json":
         is_sparse = None if how.storage is None else how.storage is Storage.SPARSE
-        batch = read_records(path, is_sparse=is_sparse, dim=how.dim)
-        inserted = caller.services.vectors.insert(
-            caller.actor, project, collection, batch, naming=naming, storage=how.storage or _told(batch.is_sparse)
-        )
-    else:
-        inserted = caller.services.vectors.upload(caller.actor, project, collection, path, how, naming=naming)
+        read = partial(read_records, is_sparse=is_sparse, dim=how.dim, id_name=how.id_column)
+        how = replace(how, read_vectors=read)
+    naming = caller.naming(project, collection, words.UPLOAD_JOB)
+    inserted = caller.services.vectors.upload(caller.actor, project, collection, path, how, naming=naming)
     return {"job_id": inserted.job_name}
 
 
 def attach_label(body: AttachLabel, caller: Caller) -> dict[str, Any]:
+    path = caller.sent_file("file_data")
+    check_compression(path, body.compression_type)
     inserted = caller.services.vector_rows.attach(
         caller.actor,
         body.project_name,
         body.collection_name,
-        caller.sent_file("file_data"),
+        path,
         attribute=body.attribute_name,
         format=body.file_format,
         has_header=body.has_field_names,
@@ -142,10 +145,6 @@ def _storage(vector_type: str | None) -> Storage | None:
             field="vector_type",
         )
     return storage_of(vector_type)[0]
-
-
-def _told(is_sparse: bool) -> Storage:
-    return Storage.SPARSE if is_sparse else Storage.DENSE
 
 
 def _filename(file_format: str, caller: Caller) -> str:

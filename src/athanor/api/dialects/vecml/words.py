@@ -1,4 +1,4 @@
-"""The vendor's words for the core's: operations, states, times, names of jobs."""
+"""The vendor's words for the core's: states, times, names of jobs."""
 
 from __future__ import annotations
 
@@ -10,33 +10,6 @@ from datetime import UTC, datetime
 from athanor.core.job import Job, JobState
 
 DIALECT = "vecml"  # as aliases and origins name it
-OPERATIONS = (  # what answers at /api/<name>; complete by test
-    "create_project",
-    "delete_project",
-    "list_projects",
-    "init",
-    "list_collections",
-    "get_collection_info",
-    "delete_collection",
-    "add_data",
-    "add_data_batch",
-    "upload",
-    "upload_automl_X",
-    "attach_automl_label",
-    "get_upload_data_status",
-    "get_data",
-    "update_data",
-    "delete_data",
-    "delete_data_batch",
-    "train_automl_model",
-    "get_automl_training_status",
-    "automl_predict",
-    "automl_preidct",  # as the vendor's prose has it
-    "get_model_validation_metric",
-    "list_automl_model_infos",
-    "delete_automl_model",
-    "get_feature_importance",
-)
 UPLOAD_JOB, LABEL_JOB, TRAIN_JOB = "UploadJob", "LabelJob", "TrainJob"  # how job ids end
 STATES: Mapping[JobState, str] = {
     JobState.READY: "pending",

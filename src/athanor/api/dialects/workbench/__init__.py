@@ -13,6 +13,7 @@ from athanor.api.dialects.workbench import errors, words
 from athanor.core.job import JobState
 from athanor.errors import AthanorError
 
+_PLACE = re.compile(r"/api/v1(/.*)?")
 _UPLOADS = (
     ("POST", re.compile(r"/api/v1/automl/datasets")),
     ("PUT", re.compile(r"/api/v1/automl/datasets/uploads/[^/]+")),
@@ -25,6 +26,9 @@ class Workbench:
     name = "workbench"
     title = "ml-workbench AutoML API"
     job_states: Mapping[JobState, str] = words.STATES
+
+    def places(self) -> tuple[re.Pattern[str], ...]:
+        return (_PLACE,)
 
     def app(self, surroundings: Surroundings) -> FastAPI:
         from athanor.api.dialects.workbench.app import workbench_app

@@ -198,6 +198,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("lane", sa.Text(), nullable=False),
         sa.Column("subject_id", sa.Uuid(), nullable=False),
+        sa.Column("dataset_id", sa.Uuid(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("updated_at", TIME, nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
@@ -231,6 +232,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_jobs_state_lane_executor_created_at", "jobs", ["state", "lane", "executor", "created_at"])
     op.create_index("ix_jobs_subject_id", "jobs", ["subject_id"])
+    op.create_index("ix_jobs_dataset_id", "jobs", ["dataset_id"])
     op.create_table(
         "aliases",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -264,11 +266,14 @@ def upgrade() -> None:
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("artifact", sa.Text(), nullable=True),
         sa.Column("scores", sa.JSON(), nullable=False),
+        sa.Column("scored_on", sa.Text(), nullable=True),
+        sa.Column("n_scored", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_models"),
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name="fk_models_organization_id"),
         sa.ForeignKeyConstraint(
             ["run_id", "organization_id"], ["runs.id", "runs.organization_id"], name="fk_models_run_id"
         ),
+        sa.CheckConstraint("scored_on IN ('out-of-fold', 'validation')", name=op.f("ck_models_scored_on_known")),
     )
     op.create_index("ix_models_run_id_rank", "models", ["run_id", "rank"])
     op.create_table(
