@@ -14,7 +14,7 @@ from athanor.app import Platform, open_platform
 from athanor.core.actor import Actor
 from athanor.engine.schema import Storage
 from athanor.services.aliases import Naming
-from athanor.services.collections.vectors import VectorBatch
+from athanor.services.collections.collections import VectorBatch
 from athanor.settings import Settings
 
 
@@ -40,16 +40,16 @@ def append(platform: Platform, actor: Actor, *, n_rows: int, dim: int, batch: in
     """Seconds of each batch, and the segments that are left."""
     rng = np.random.default_rng(0)
     services, place = platform.services, ("default", "vectors")
-    services.vectors.create(actor, *place, storage=Storage.DENSE, dim=dim)
+    services.collections.create(actor, *place, storage=Storage.DENSE, dim=dim)
     seconds = []
     for start in range(0, n_rows, batch):
         ids = [f"row-{number}" for number in range(start, start + batch)]
         matrix = rng.standard_normal((batch, dim), np.float32)
         naming = Naming(dialect="vecml", text=f"batch {start}")
         began = time.perf_counter()
-        services.vectors.insert(actor, *place, VectorBatch(ids=ids, matrix=matrix), naming=naming)
+        services.collections.insert(actor, *place, VectorBatch(ids=ids, matrix=matrix), naming=naming)
         seconds.append(time.perf_counter() - began)
-    version = services.vectors.get(actor, *place).version
+    version = services.collections.get(actor, *place).version
     if version.n_rows != n_rows:
         raise SystemExit(f"{version.n_rows:,} rows are there, {n_rows:,} came")
     return seconds, version.n_segments

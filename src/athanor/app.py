@@ -107,9 +107,9 @@ def open_platform(settings: Settings, *, forks: bool = False) -> Platform:
     """
     from athanor.backends.blobs.local import LocalBlobs
     from athanor.backends.records.sql import SqlRecords, migrate
-    from athanor.services.collections.models import VectorModels
-    from athanor.services.collections.single_rows import VectorRows
-    from athanor.services.collections.vectors import Vectors
+    from athanor.services.collections.collections import Collections
+    from athanor.services.collections.models import CollectionModels
+    from athanor.services.collections.single_rows import CollectionRows
     from athanor.services.datasets import Datasets
     from athanor.services.deploy import Deploy
     from athanor.services.ingest import Ingest
@@ -154,9 +154,9 @@ def open_platform(settings: Settings, *, forks: bool = False) -> Platform:
         register=Register(records, blobs, now),
         deploy=Deploy(records, blobs, now),
         predict=predict,
-        vectors=Vectors(records, blobs, now, arrivals, folders.runs),
-        vector_models=VectorModels(records, blobs, arrivals, train=train, runs=runs, predict=predict),
-        vector_rows=VectorRows(records, blobs, now, arrivals),
+        collections=Collections(records, blobs, now, arrivals, folders.runs),
+        collection_models=CollectionModels(records, blobs, arrivals, train=train, runs=runs, predict=predict),
+        collection_rows=CollectionRows(records, blobs, now, arrivals),
     )
     return Platform(settings=settings, folders=folders, records=records, blobs=blobs, services=services)
 

@@ -30,9 +30,9 @@ from athanor.engine.predictions import Predictions
 from athanor.engine.rows import rows_to_dataset
 from athanor.engine.schema import Schema
 from athanor.services import Services
-from athanor.services.collections.models import VectorModels
-from athanor.services.collections.single_rows import VectorRows
-from athanor.services.collections.vectors import Vectors
+from athanor.services.collections.collections import Collections
+from athanor.services.collections.models import CollectionModels
+from athanor.services.collections.single_rows import CollectionRows
 from athanor.services.datasets import Datasets
 from athanor.services.deploy import Deploy
 from athanor.services.ingest import Ingest
@@ -117,9 +117,11 @@ class World:
             register=Register(self.records, self.blobs, self.clock),
             deploy=Deploy(self.records, self.blobs, self.clock),
             predict=predict,
-            vector_models=VectorModels(self.records, self.blobs, arrivals, train=train, runs=runs, predict=predict),
-            vectors=Vectors(self.records, self.blobs, self.clock, arrivals, self.folder / "runs"),
-            vector_rows=VectorRows(self.records, self.blobs, self.clock, arrivals),
+            collection_models=CollectionModels(
+                self.records, self.blobs, arrivals, train=train, runs=runs, predict=predict
+            ),
+            collections=Collections(self.records, self.blobs, self.clock, arrivals, self.folder / "runs"),
+            collection_rows=CollectionRows(self.records, self.blobs, self.clock, arrivals),
         )
         self.spool = Spool(self.scratch)
         self.server = Server(

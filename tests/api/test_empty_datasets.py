@@ -11,7 +11,7 @@ from athanor.services.profile import make_profile
 @pytest.fixture
 def dataset(world):
     world.services.projects.create(world.actor, "p")
-    return world.services.vectors.create(world.actor, "p", "c", storage=Storage.DENSE, dim=3)
+    return world.services.collections.create(world.actor, "p", "c", storage=Storage.DENSE, dim=3)
 
 
 def test_workbench_shows_it(world, dataset):

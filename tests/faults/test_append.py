@@ -38,14 +38,14 @@ APPENDING = """if True:
             services.datasets.delete_rows(actor, dataset_id, [f"r{number}"])
             print("deleted", number, flush=True)
         if number % 3 == 1:
-            services.vector_rows.update(actor, "default", "first", [f"r{number}"], attributes=[{"note": str(number)}])
+            services.collection_rows.update(actor, "default", "first", [f"r{number}"], attributes=[{"note": str(number)}])
             print("noted", number, flush=True)
         if number % 10 == 0:
             ids = [row[0] for row in services.datasets.rows(actor, dataset_id, limit=1000).rows]
             file = folder.with_name("labels.csv")
             file.write_text("label\\n" + "".join(f"{id_}\\n" for id_ in ids))
             naming = Naming(dialect="vecml", text="labels")
-            services.vector_rows.attach(
+            services.collection_rows.attach(
                 actor, "default", "first", file, attribute="label", format="csv", filename="labels.csv", naming=naming
             )
             print("labelled", number, flush=True)

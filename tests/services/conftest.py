@@ -21,9 +21,9 @@ from athanor.core.model import Model
 from athanor.core.ports import EVERYONE
 from athanor.engine.plan import Plan
 from athanor.engine.task import Task
-from athanor.services.collections.models import VectorModels
-from athanor.services.collections.single_rows import VectorRows
-from athanor.services.collections.vectors import Vectors
+from athanor.services.collections.collections import Collections
+from athanor.services.collections.models import CollectionModels
+from athanor.services.collections.single_rows import CollectionRows
 from athanor.services.datasets import Datasets
 from athanor.services.deploy import Deploy
 from athanor.services.ingest import Ingest
@@ -76,8 +76,8 @@ class World:
         self.arrivals = Arrivals(self.records, self.blobs, self.scratch, max_columns=50)
         self.ingest = Ingest(self.records, self.blobs, self.clock, self.arrivals, server_paths=(self.served,))
         self.datasets = Datasets(self.records, self.blobs, self.clock, self.arrivals)
-        self.vectors = Vectors(self.records, self.blobs, self.clock, self.arrivals, self.runs_folder)
-        self.vector_rows = VectorRows(self.records, self.blobs, self.clock, self.arrivals)
+        self.collections = Collections(self.records, self.blobs, self.clock, self.arrivals, self.runs_folder)
+        self.collection_rows = CollectionRows(self.records, self.blobs, self.clock, self.arrivals)
         self.train = Train(self.records, self.clock)
         self.runs = Runs(self.records, self.blobs, self.clock, self.runs_folder, sleep=self._nap)
         self.jobs = Jobs(self.records)
@@ -85,7 +85,7 @@ class World:
         self.register = Register(self.records, self.blobs, self.clock)
         self.deploy = Deploy(self.records, self.blobs, self.clock)
         self.predict = Predict(self.records, self.blobs, model_memory=1000)
-        self.vector_models = VectorModels(
+        self.collection_models = CollectionModels(
             self.records, self.blobs, self.arrivals, train=self.train, runs=self.runs, predict=self.predict
         )
         self.actor = self.an_actor()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from athanor.services.collections.models import VectorModels
-from athanor.services.collections.single_rows import VectorRows
-from athanor.services.collections.vectors import Vectors
+from athanor.services.collections.collections import Collections
+from athanor.services.collections.models import CollectionModels
+from athanor.services.collections.single_rows import CollectionRows
 from athanor.services.datasets import Datasets
 from athanor.services.deploy import Deploy
 from athanor.services.ingest import Ingest
@@ -33,6 +33,6 @@ class Services:
     register: Register
     deploy: Deploy
     predict: Predict
-    vectors: Vectors
-    vector_models: VectorModels
-    vector_rows: VectorRows
+    collections: Collections
+    collection_models: CollectionModels
+    collection_rows: CollectionRows

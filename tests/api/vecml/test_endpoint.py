@@ -509,7 +509,7 @@ def crowd(world, monkeypatch, gate, operation, fields, *, other="list_projects")
 
 def test_predictions_that_wait_keep_no_other_call_waiting(world, ask, monkeypatch):
     gate = Gate(PREDICTED)
-    monkeypatch.setattr(world.services.vector_models, "predict", gate)
+    monkeypatch.setattr(world.services.collection_models, "predict", gate)
     names = {"project_name": "demo", "collection_name": "vectors", "model_name": "m", "prediction_dataset": "vectors"}
     assert crowd(world, monkeypatch, gate, "automl_predict", ask.with_key(names)) == ([200] * CROWD, [200, 200])
     assert gate.most_inside <= endpoint.AT_ONCE
@@ -517,8 +517,8 @@ def test_predictions_that_wait_keep_no_other_call_waiting(world, ask, monkeypatc
 
 def test_few_files_are_worked_on_at_once_however_small_they_come(world, ask, b64, monkeypatch):
     gate = Gate(SimpleNamespace(job_name="x"))
-    monkeypatch.setattr(world.services.vectors, "upload", gate)
-    monkeypatch.setattr(world.services.vector_models, "predict", lambda *_: PREDICTED)
+    monkeypatch.setattr(world.services.collections, "upload", gate)
+    monkeypatch.setattr(world.services.collection_models, "predict", lambda *_: PREDICTED)
     file = {"file_data": b64(gzip.compress(b"a,b\n1,2\n")), "file_format": "csv", "compression_type": "gzip"}
     fields = ask.with_key({"project_name": "demo", "collection_name": "vectors", "model_name": "m", **file})
     assert crowd(world, monkeypatch, gate, "upload", fields, other="automl_predict") == ([200] * CROWD, [200, 200])

@@ -268,7 +268,7 @@ def test_a_metric_that_was_not_measured_on_the_validation_dataset_has_a_warning(
         return [client.ok("get_automl_training_status", job_id=job), client.ok("get_model_validation_metric", **named)]
 
     assert all(set(answer["validation_metric"]) == KEYS and "warning" not in answer for answer in answers())
-    view = client.world.services.vector_models.named(client.world.actor, "Demo", "training", "validated")
+    view = client.world.services.collection_models.named(client.world.actor, "Demo", "training", "validated")
     assert (view.best.scored_on, view.best.n_scored) == (MeasuredOn.VALIDATION, 40)
     with client.world.records.change(EVERYONE) as transaction:  # as where the time was over before
         transaction.models.put(replace(view.best, scored_on=MeasuredOn.OUT_OF_FOLD, n_scored=200))
@@ -308,7 +308,7 @@ def test_the_model_list_has_five_texts_a_model_oldest_first(client):
 
 def test_a_run_of_the_workbench_is_listed_and_asked(client):
     world = client.world
-    view = world.services.vectors.get(world.actor, "Demo", "training")
+    view = world.services.collections.get(world.actor, "Demo", "training")
     body = {"name": "By the workbench", "dataset": f"ds_{view.dataset.id.hex}", "targetColumn": "word"}
     answer = world.call("POST", "/api/v1/automl/jobs", json={**body, "featureColumns": ["vector", "category"]})
     assert answer.status_code == 201, answer.text
@@ -320,7 +320,7 @@ def test_a_run_of_the_workbench_is_listed_and_asked(client):
 
 def test_a_model_is_deployed_and_asked_through_the_workbench(client):
     world = client.world
-    view = world.services.vector_models.named(world.actor, "Demo", "training", "model1")
+    view = world.services.collection_models.named(world.actor, "Demo", "training", "model1")
     deployed = world.call("POST", f"/api/v1/automl/jobs/aml_{view.run.id.hex}/deploy")
     assert deployed.status_code == 200, deployed.text
     matrix, attributes = samples(40, seed=1)
@@ -336,7 +336,7 @@ def test_a_model_is_deployed_and_asked_through_the_workbench(client):
 
 def test_a_training_is_stopped_through_the_workbench_and_reads_failed(client):
     job = client.start("stopped")
-    view = client.world.services.vector_models.named(client.world.actor, "Demo", "training", "stopped")
+    view = client.world.services.collection_models.named(client.world.actor, "Demo", "training", "stopped")
     assert client.world.call("POST", f"/api/v1/automl/jobs/aml_{view.run.id.hex}/stop").status_code == 200
     status = client.ok("get_automl_training_status", job_id=job)
     assert status["status"] == "failed"
@@ -440,20 +440,22 @@ def test_rows_that_do_not_fit_are_refused_and_nothing_is_left_of_them(client, fi
 )
 def test_a_mode_is_a_preset_with_a_time_limit(client, mode, preset, seconds):
     client.start(f"mode {mode}", training_mode=mode)
-    plan = client.world.services.vector_models.named(client.world.actor, "Demo", "training", f"mode {mode}").run.plan
+    plan = client.world.services.collection_models.named(
+        client.world.actor, "Demo", "training", f"mode {mode}"
+    ).run.plan
     assert (plan.preset, plan.time_limit_s) == (preset, seconds)
 
 
 def test_auto_is_fast_for_many_cells(client, monkeypatch):
     monkeypatch.setattr("athanor.api.dialects.vecml.models.MANY_CELLS", 200 * DIM - 1)
     client.start("large", training_mode="auto")
-    plan = client.world.services.vector_models.named(client.world.actor, "Demo", "training", "large").run.plan
+    plan = client.world.services.collection_models.named(client.world.actor, "Demo", "training", "large").run.plan
     assert plan.preset == "medium_quality"
 
 
 def test_both_names_of_categorical_features_add_up(client):
     client.start("both", categorical_features=["category"], train_categorical_features=["word"])
-    run = client.world.services.vector_models.named(client.world.actor, "Demo", "training", "both").run
+    run = client.world.services.collection_models.named(client.world.actor, "Demo", "training", "both").run
     assert run.task.features == ("vector", "category", "word")
 
 

@@ -32,6 +32,8 @@ def file(tmp_path):
         ([{"vector": [[0, 1]]}], True),
         ([{"x": 1, "data": 5}], False),
         ({"data": [{"x": 1}]}, False),
+        ({"data": [[1, 2], [3, 4]]}, False),
+        ([{"data": [[1, 2], [3, 4]]}], True),
         ([{"id": "a", "x": 1}], False),
         ([{"note": '"data": [1'}], False),
         ([], False),

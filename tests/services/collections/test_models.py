@@ -68,7 +68,7 @@ class Place:
     """Collections of every layout, and models of them."""
 
     def __init__(self, world):
-        self.world, self.actor, self.models = world, world.actor, world.vector_models
+        self.world, self.actor, self.models = world, world.actor, world.collection_models
         self.matrix, self.attributes = rows(240)
         self.later, self.later_attributes = rows(60, seed=1)
         for name, (matrix, attributes) in {
@@ -482,7 +482,7 @@ def test_a_training_on_segments_that_are_merged_meanwhile_begins(place, merging)
 def test_predictions_come_in_the_order_of_insertion_though_rows_were_changed(place):
     dataset = place.collection("changed", place.later_attributes.with_columns(dense(place.later)))
     before = place.predict("block", "model1", "changed").labels
-    rows = place.world.vector_rows
+    rows = place.world.collection_rows
     rows.update(place.actor, PROJECT, "changed", ["r0", "r30"], attributes=[{"note": "new"}] * 2)
     assert place.world.datasets.rows(place.actor, dataset.id, limit=1).rows[0][0] == "r0"
     assert place.predict("block", "model1", "changed").labels == before

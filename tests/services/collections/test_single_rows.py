@@ -16,7 +16,7 @@ from athanor.engine.frames import SPARSE
 from athanor.engine.schema import Storage
 from athanor.errors import AthanorError, Conflict, InvalidInput, NotFound, ScopeMissing, Unavailable
 from athanor.services.aliases import Naming
-from athanor.services.collections import single_rows as vector_rows
+from athanor.services.collections import single_rows as collection_rows
 from athanor.services.profile import make_profile
 from athanor.services.rows import compaction, rewriting
 from athanor.settings import Settings
@@ -31,18 +31,20 @@ class Collection:
         self.world, self.name, self.dataset_id = world, name, dataset_id
 
     def fetch(self, *ids):
-        return self.world.vector_rows.fetch(self.world.actor, "default", self.name, ids)
+        return self.world.collection_rows.fetch(self.world.actor, "default", self.name, ids)
 
     def update(self, *ids, **given):
-        return self.world.vector_rows.update(self.world.actor, "default", self.name, ids, **given)
+        return self.world.collection_rows.update(self.world.actor, "default", self.name, ids, **given)
 
     def remove(self, *ids):
-        return self.world.vector_rows.remove(self.world.actor, "default", self.name, ids)
+        return self.world.collection_rows.remove(self.world.actor, "default", self.name, ids)
 
     def attach(self, text, attribute="label", form="csv", **more):
         path = self.world.a_file(text, f"labels.{form}")
         given = {"format": form, "filename": path.name, "naming": NAMING} | more
-        return self.world.vector_rows.attach(self.world.actor, "default", self.name, path, attribute=attribute, **given)
+        return self.world.collection_rows.attach(
+            self.world.actor, "default", self.name, path, attribute=attribute, **given
+        )
 
     def append(self, *rows):
         self.world.datasets.append_rows(self.world.actor, self.dataset_id, rows)
@@ -70,7 +72,7 @@ class Real:
         self.folder = folder
         self.platform = open_platform(Settings(data_folder=folder / "data"))
         services = self.platform.services
-        self.ingest, self.datasets, self.vector_rows = services.ingest, services.datasets, services.vector_rows
+        self.ingest, self.datasets, self.collection_rows = services.ingest, services.datasets, services.collection_rows
         self.actor = services.keys.authenticate(services.keys.first_start() or "")
 
     def a_file(self, text, name):
@@ -181,7 +183,7 @@ def test_a_row_that_was_deleted_and_came_again_is_the_new_one(dense):
 def test_too_many_rows_or_numbers_at_once_are_refused(dense, monkeypatch):
     with pytest.raises(InvalidInput, match="1,001 ids"):
         dense.fetch(*map(str, range(1001)))
-    monkeypatch.setattr(vector_rows, "MOST_NUMBERS", 5)
+    monkeypatch.setattr(collection_rows, "MOST_NUMBERS", 5)
     with pytest.raises(InvalidInput, match="at most 2"):
         dense.fetch("x0", "x1", "x2")
 
@@ -198,14 +200,14 @@ def test_rows_of_an_unknown_collection_or_project_do_not_exist(world, dense):
     with pytest.raises(NotFound, match="'else' does not exist"):
         Collection(world, "else", None).fetch("x0")
     with pytest.raises(NotFound, match="'nowhere' does not exist"):
-        world.vector_rows.fetch(world.actor, "nowhere", "rows", ["x0"])
+        world.collection_rows.fetch(world.actor, "nowhere", "rows", ["x0"])
     with pytest.raises(NotFound):
-        world.vector_rows.fetch(world.an_actor(), "default", "rows", ["x0"])
+        world.collection_rows.fetch(world.an_actor(), "default", "rows", ["x0"])
 
 
 def test_each_needs_its_scope(world, dense):
     reader, writer = world.without(Scope.DATA_WRITE), world.without(Scope.DATA_READ)
-    rows, place = world.vector_rows, ("default", "rows")
+    rows, place = world.collection_rows, ("default", "rows")
     with pytest.raises(ScopeMissing, match="data:read"):
         rows.fetch(writer, *place, ["x0"])
     for asked in (
@@ -640,8 +642,8 @@ def test_rows_are_looked_up_again_where_segments_were_merged_meanwhile(dense, mo
         return original(*args)
 
     dense.append(row(5))
-    original = vector_rows.rows_named
-    monkeypatch.setattr(vector_rows, "rows_named", rows_named)
+    original = collection_rows.rows_named
+    monkeypatch.setattr(collection_rows, "rows_named", rows_named)
     assert [found.id for found in dense.fetch("x5", "x0")] == ["x5", "x0"]
 
 

@@ -147,8 +147,9 @@ def bare_table(batch: VectorBatch) -> Dataset:
 
 
 def attribute_columns(rows: Sequence[Mapping[str, str]]) -> dict[str, Column]:
-    """The attributes of rows by their names, in the order in which these first come; cells mean what they do in files.
+    """The attributes of rows by their names, in the order in which these first come.
 
+    Texts stay as they are ("NA" may be a region); an empty one is missing.
     Raises InvalidInput where there are more names than a collection may have.
     """
     names = dict.fromkeys(chain.from_iterable(rows))
@@ -158,17 +159,7 @@ def attribute_columns(rows: Sequence[Mapping[str, str]]) -> dict[str, Column]:
             "Put what is a value into the value, not into the name.",
             field="attributes",
         )
-    return {name: _words(Words.of([row.get(name) for row in rows])) for name in names}
-
-
-def _words(given: Words) -> Words:
-    """Each distinct text read once: trimmed, and missing where it stands for no value."""
-    read = [cells.word(text) for text in given.vocabulary]
-    if read == list(given.vocabulary):
-        return given
-    places: dict[str, int] = {}
-    table = [-1 if text is None else places.setdefault(text, len(places)) for text in read]
-    return Words(np.array([*table, -1], np.int32)[given.codes], tuple(places))
+    return {name: Words.of([row.get(name) or None for row in rows]) for name in names}
 
 
 def _canonical(matrix: Any) -> Any:

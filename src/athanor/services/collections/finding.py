@@ -15,7 +15,7 @@ from athanor.core.ports import Transaction
 from athanor.core.project import Project
 from athanor.engine.schema import Schema, Storage
 from athanor.errors import Conflict, InvalidInput, NotFound
-from athanor.services.collections.layout import ID, LARGEST_INDEX, Layout, id_schema, layout_of, vector_schema
+from athanor.services.collections.layout import ID, Layout, check_length, id_schema, layout_of, vector_schema
 from athanor.services.projects import find_project
 from athanor.services.versions import DatasetView
 
@@ -48,28 +48,13 @@ def no_collection(name: str, project: str) -> NotFound:
     return NotFound(f"The collection {name!r} does not exist in project {project!r}.")
 
 
-def vectors_schema(storage: Storage, dim: int | None, *, most_components: int) -> Schema:
-    """Ids and vectors; sparse ones may leave open how long they are.
-
-    most_components  that dense vectors may have
-    """
+def vectors_schema(storage: Storage, dim: int | None) -> Schema:
+    """Ids and vectors; sparse ones may leave open how long they are."""
     if not storage.is_vector or (storage is Storage.DENSE and dim is None):
         raise InvalidInput("Say how many numbers a vector has: its dimension.", field="dim")
-    most = most_components if storage is Storage.DENSE else LARGEST_INDEX + 1
-    if dim is not None and not 1 <= dim <= most:
-        raise InvalidInput(f"A vector has 1 to {most:,} numbers, not {dim:,}.", field="dim")
+    if dim is not None:
+        check_length(storage, dim)
     return Schema((id_schema(), vector_schema(storage, dim or 0, is_fixed=dim is not None)))
-
-
-def check_length(schema: Schema, most_components: int) -> None:
-    """Raises InvalidInput where dense vectors of a file are too long."""
-    for column in schema.columns:
-        if column.storage is Storage.DENSE and not 1 <= (column.dim or 0) <= most_components:
-            raise InvalidInput(
-                f"The vectors have {column.dim or 0:,} components; 1 to {most_components:,} are allowed where they "
-                "are dense. Say that they are sparse, or send shorter ones.",
-                field="dim",
-            )
 
 
 def new_collection(

@@ -16,7 +16,8 @@ from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.errors import InvalidInput
 
 ID, VECTOR = "string_id", "vector"  # columns of a collection that was made as one
-LARGEST_INDEX = 2**31 - 2  # of a sparse vector: the matrices of learners count components as int32
+MOST_COMPONENTS = 100_000  # of a dense vector
+LARGEST_INDEX = 2**24 - 1  # of a sparse vector: a linear model has 8 bytes for each component, in every fold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,3 +298,13 @@ def _of_length(matrix: Any, wanted: Layout) -> Any:
         "Name the columns that are attributes, or send rows of the same length.",
         field="dim",
     )
+
+
+def check_length(storage: Storage, dim: int) -> None:
+    """Raises InvalidInput for vectors that are longer than any may be."""
+    most = LARGEST_INDEX + 1 if storage is Storage.SPARSE else MOST_COMPONENTS
+    if not 1 <= dim <= most:
+        raise InvalidInput(
+            f"{'Sparse' if storage is Storage.SPARSE else 'Dense'} vectors have 1 to {most:,} components, not {dim:,}.",
+            field="dim",
+        )

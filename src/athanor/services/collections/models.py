@@ -19,11 +19,11 @@ from athanor.engine.task import Label, Task
 from athanor.errors import InvalidInput, NotFound
 from athanor.services.aliases import Naming
 from athanor.services.collections.batches import VectorBatch, bare_table
+from athanor.services.collections.collections import FIRST_INDEX
 from athanor.services.collections.finding import find_collection
 from athanor.services.collections.inputs import ModelInputs, fit, fitted, match_columns, needed
 from athanor.services.collections.layout import Layout, layout_of
 from athanor.services.collections.prediction_files import SentFile, read_file
-from athanor.services.collections.vectors import FIRST_INDEX
 from athanor.services.predict import SEES_IMPORTANCE, Predict
 from athanor.services.rows.arrivals import Arrivals
 from athanor.services.rows.contents import Content, content_of
@@ -98,7 +98,7 @@ class _Stored:
         return layout_of(self.version.schema, self.dataset.id_column)
 
 
-class VectorModels:
+class CollectionModels:
     """What can be done with the models of a collection. One is a run of its dataset, whoever started it."""
 
     def __init__(

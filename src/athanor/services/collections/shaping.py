@@ -23,6 +23,7 @@ from athanor.services.collections.layout import (
     as_stored,
     attribute_schema,
     check_dim,
+    check_length,
     id_schema,
     is_number,
     layout_of,
@@ -68,6 +69,8 @@ class Shaping:
         found = self._found(schema)
         if self.how.format == "libsvm":
             self._find_first_index(written, found)
+        if found.vector is not None:
+            check_length(Storage.SPARSE if found.is_sparse else Storage.DENSE, found.dim)
         if self.schema is not None:
             wanted = layout_of(self.schema, self.id_column)
             check_dim(self.how.dim, wanted, n_came=found.dim - (self.first_index or 0))
@@ -121,6 +124,12 @@ class Shaping:
     def _new(self, found: Layout) -> Layout:
         """The layout of a collection that the file makes."""
         how = self.how
+        if how.format == "csv" and found.attributes and not found.dim:
+            only = found.attributes[0]
+            if len(found.attributes) == 1 and any(mark in only for mark in ";\t|"):
+                raise InvalidInput(
+                    f"The file has one column, {only[:60]!r}. Columns are separated by commas here.", field="file"
+                )
         if how.is_table and found.vector is None:
             if how.storage is Storage.SPARSE:
                 raise InvalidInput(
@@ -138,6 +147,8 @@ class Shaping:
         is_sparse = found.is_sparse if how.storage is None else how.storage is Storage.SPARSE
         dim = how.dim or (0 if is_sparse else found.dim - (self.first_index or 0))
         storage = Storage.SPARSE if is_sparse else Storage.DENSE
+        if dim:
+            check_length(storage, dim)
         vector = vector_schema(storage, dim, is_fixed=how.dim is not None)
         return Layout(id_column=found.id_column or ID, vector=vector, components=(), attributes=())
 

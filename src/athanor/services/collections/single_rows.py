@@ -82,7 +82,7 @@ class _Found:
         return self.view.dataset.id_column
 
 
-class VectorRows:
+class CollectionRows:
     """What can be done with the rows of a collection."""
 
     def __init__(self, records: Records, blobs: BlobStore, now: Callable[[], datetime], arrivals: Arrivals) -> None:

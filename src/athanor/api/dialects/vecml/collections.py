@@ -41,19 +41,19 @@ def init(body: Init, caller: Caller) -> dict[str, Any]:
     storage, labels = storage_of(body.vector_type)
     if body.vector_dim is not None and body.vector_dim < 1:
         raise InvalidInput(f"`vector_dim` must be at least 1, got {body.vector_dim}.", field="vector_dim")
-    caller.services.vectors.create(
+    caller.services.collections.create(
         caller.actor, body.project_name, body.collection_name, storage=storage, dim=body.vector_dim, labels=labels
     )
     return {}
 
 
 def list_collections(body: ListCollections, caller: Caller) -> dict[str, Any]:
-    found = caller.services.vectors.list(caller.actor, body.project_name)
+    found = caller.services.collections.list(caller.actor, body.project_name)
     return {"collections": [view.dataset.handle for view in found]}
 
 
 def get_collection_info(body: GetCollectionInfo, caller: Caller) -> dict[str, Any]:
-    view = caller.services.vectors.get(caller.actor, body.project_name, body.collection_name)
+    view = caller.services.collections.get(caller.actor, body.project_name, body.collection_name)
     return {
         "vector_type": vector_type_of(view),
         "vector_dim": view.layout.dim,
@@ -64,7 +64,7 @@ def get_collection_info(body: GetCollectionInfo, caller: Caller) -> dict[str, An
 
 
 def delete_collection(body: DeleteCollection, caller: Caller) -> dict[str, Any]:
-    caller.services.vectors.delete(caller.actor, body.project_name, body.collection_name)
+    caller.services.collections.delete(caller.actor, body.project_name, body.collection_name)
     return {}
 
 

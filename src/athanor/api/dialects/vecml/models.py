@@ -56,7 +56,7 @@ def train_model(body: model_bodies.TrainModel, caller: Caller) -> dict[str, Any]
         "model_name": body.model_name,
         "label_attribute": body.label_attribute,
     }
-    view = caller.services.vector_models.train(
+    view = caller.services.collection_models.train(
         caller.actor,
         body.project_name,
         body.collection_name,
@@ -84,22 +84,24 @@ def training_status(view: JobView) -> dict[str, Any]:
 
 
 def list_models(body: model_bodies.ListModels, caller: Caller) -> dict[str, Any]:
-    views = caller.services.vector_models.list(caller.actor, body.project_name, body.collection_name)
+    views = caller.services.collection_models.list(caller.actor, body.project_name, body.collection_name)
     return {"model_infos": [list(_info(view)) for view in views]}
 
 
 def validation_metric(body: model_bodies.GetValidationMetric, caller: Caller) -> dict[str, Any]:
-    view = caller.services.vector_models.named(caller.actor, body.project_name, body.collection_name, body.model_name)
+    view = caller.services.collection_models.named(
+        caller.actor, body.project_name, body.collection_name, body.model_name
+    )
     return quality(view)
 
 
 def delete_model(body: model_bodies.DeleteModel, caller: Caller) -> dict[str, Any]:
-    caller.services.vector_models.delete(caller.actor, body.project_name, body.collection_name, body.model_name)
+    caller.services.collection_models.delete(caller.actor, body.project_name, body.collection_name, body.model_name)
     return {}
 
 
 def feature_importance(body: model_bodies.GetFeatureImportance, caller: Caller) -> dict[str, Any]:
-    found = caller.services.vector_models.importance(
+    found = caller.services.collection_models.importance(
         caller.actor, body.project_name, body.collection_name, body.model_name
     )
     most = max((one.share for one in found), default=1.0)

@@ -16,7 +16,7 @@ from athanor.services.collections.prediction_files import SentFile
 
 
 def predict(body: model_bodies.Predict, caller: Caller) -> dict[str, Any]:
-    found = caller.services.vector_models.predict(
+    found = caller.services.collection_models.predict(
         caller.actor, body.project_name, body.collection_name, body.model_name, _source(body, caller)
     )
     metric = metric_of(found.scores, is_regression=found.is_regression) if found.n_labelled else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -39,12 +40,16 @@ def read_records(
         return None
     if not _holds_vector(first[0]):
         return None
+    second = next(found, None)
+    if second is None and _is_table(path, first[0]):
+        return None
+    rest = found if second is None else chain([second], found)
     if path.stat().st_size > LARGEST_BYTES:
         raise _too_large(f"{LARGEST_BYTES:,} bytes")
     records = _Records((id_name,) if id_name else _IDS)
     if is_sparse is None:
         is_sparse = _looks_sparse(_vector(first[0], 1))
-    matrix = matrix_of(records.vectors(chain([first], found)), is_sparse=is_sparse, dim=dim, field=_FIELD)
+    matrix = matrix_of(records.vectors(chain([first], rest)), is_sparse=is_sparse, dim=dim, field=_FIELD)
     return records.batch(matrix)
 
 
@@ -117,6 +122,15 @@ def _holds_vector(record: Any) -> bool:
     if not isinstance(record, dict) or isinstance(record.get("columns"), list):
         return False
     return any(isinstance(record.get(name), list | dict) for name in _VECTORS)
+
+
+def _is_table(path: Path, only: Any) -> bool:
+    """Whether the only object of a file is `{"data": [[1, 2], [3, 4]]}`: rows, not one sparse vector."""
+    rows = only.get("data")
+    if only.keys() != {"data"} or not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        return False
+    with path.open("rb") as file:
+        return bool(rows) and file.read(4).lstrip(codecs.BOM_UTF8).lstrip()[:1] == b"{"
 
 
 def _vector(record: Any, row: int) -> Any:

@@ -16,7 +16,7 @@ from athanor.api.dialects.vecml.operation import Caller, Operation
 from athanor.core.actor import Scope
 from athanor.errors import InvalidInput
 from athanor.services.collections.batches import VectorBatch
-from athanor.services.collections.vectors import CollectionView
+from athanor.services.collections.collections import CollectionView
 
 TAG = "Data"
 _ROW = 'As many numbers as the collection has dimensions; of a sparse one `{"index": value}` or `[[index, value], …]`.'
@@ -85,13 +85,13 @@ def add_data_batch(body: AddDataBatch, caller: Caller) -> dict[str, Any]:
 def _add(
     body: InCollection, caller: Caller, ids: Sequence[Any] | None, data: Any, attributes: Sequence[Any] | None
 ) -> dict[str, Any]:
-    view = caller.services.vectors.get(caller.actor, body.project_name, body.collection_name)
+    view = caller.services.collections.get(caller.actor, body.project_name, body.collection_name)
     batch = VectorBatch(
         ids=None if ids is None else ids_of(ids),
         matrix=_matrix(view, data),
         attributes=None if attributes is None else attributes_of(attributes),
     )
-    inserted = caller.services.vectors.insert(
+    inserted = caller.services.collections.insert(
         caller.actor,
         body.project_name,
         body.collection_name,
@@ -105,7 +105,7 @@ def get_data(body: GetData, caller: Caller) -> dict[str, Any]:
     if (body.string_id is None) == (body.string_ids is None):
         raise InvalidInput("Send either `string_id` or `string_ids`.", field="string_ids")
     ids = ids_of(body.string_ids) if body.string_ids is not None else [str(body.string_id)]
-    found = caller.services.vector_rows.fetch(caller.actor, body.project_name, body.collection_name, ids)
+    found = caller.services.collection_rows.fetch(caller.actor, body.project_name, body.collection_name, ids)
     return {
         "vectors": [
             {"string_id": row.id, "data": _numbers(row.data), "attributes": dict(row.attributes)} for row in found
@@ -118,9 +118,9 @@ def update_data(body: UpdateData, caller: Caller) -> dict[str, Any]:
         raise InvalidInput("Nothing is to be changed: send `data`, `attributes` or both.", field="data")
     matrix = None
     if body.data is not None:
-        view = caller.services.vectors.get(caller.actor, body.project_name, body.collection_name)
+        view = caller.services.collections.get(caller.actor, body.project_name, body.collection_name)
         matrix = _matrix(view, [body.data])
-    caller.services.vector_rows.update(
+    caller.services.collection_rows.update(
         caller.actor,
         body.project_name,
         body.collection_name,
@@ -140,7 +140,7 @@ def delete_data_batch(body: DeleteDataBatch, caller: Caller) -> dict[str, Any]:
 
 
 def _delete(body: InCollection, caller: Caller, ids: Sequence[str]) -> dict[str, Any]:
-    n = caller.services.vector_rows.remove(caller.actor, body.project_name, body.collection_name, ids)
+    n = caller.services.collection_rows.remove(caller.actor, body.project_name, body.collection_name, ids)
     return {"num_deleted": n}
 
 

@@ -108,14 +108,14 @@ def _upload(body: Upload | UploadInputs, caller: Caller, how: UploadHow, field: 
         read = partial(read_records, is_sparse=is_sparse, dim=how.dim, id_name=how.id_column)
         how = replace(how, read_vectors=read)
     naming = caller.naming(project, collection, words.UPLOAD_JOB)
-    inserted = caller.services.vectors.upload(caller.actor, project, collection, path, how, naming=naming)
+    inserted = caller.services.collections.upload(caller.actor, project, collection, path, how, naming=naming)
     return {"job_id": inserted.job_name}
 
 
 def attach_label(body: AttachLabel, caller: Caller) -> dict[str, Any]:
     path = caller.sent_file("file_data")
     check_compression(path, body.compression_type)
-    inserted = caller.services.vector_rows.attach(
+    inserted = caller.services.collection_rows.attach(
         caller.actor,
         body.project_name,
         body.collection_name,

@@ -9,7 +9,7 @@ from athanor.errors import InvalidInput
 from athanor.services.collections.components import COMPONENTS, UINT8, holds_bytes
 
 if TYPE_CHECKING:
-    from athanor.services.collections.vectors import CollectionView
+    from athanor.services.collections.collections import CollectionView
 
 DENSE, SPARSE, BYTES = "dense", "sparse", "dense8Bit"
 

@@ -23,7 +23,6 @@ from athanor.services.collections.finding import (
     EXISTS,
     CollectionView,
     add_collection,
-    check_length,
     find_collection,
     new_collection,
     no_collection,
@@ -47,9 +46,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-__all__ = ["CollectionView", "Inserted", "UploadHow", "VectorBatch", "Vectors"]
+__all__ = ["CollectionView", "Collections", "Inserted", "UploadHow", "VectorBatch"]
 
-MOST_COMPONENTS = 100_000  # of a dense vector
 FIRST_INDEX = "first_index"  # label of a collection: what the indices of its libsvm files count from
 
 
@@ -72,11 +70,8 @@ class _Place:
     segments: Sequence[Segment] = ()
 
 
-class Vectors:
-    """What can be done with collections. One is named by its project and its own name.
-
-    most_components  that dense vectors may have
-    """
+class Collections:
+    """What can be done with collections. One is named by its project and its own name."""
 
     def __init__(
         self,
@@ -85,15 +80,12 @@ class Vectors:
         now: Callable[[], datetime],
         arrivals: Arrivals,
         runs_folder: Path,
-        *,
-        most_components: int = MOST_COMPONENTS,
     ) -> None:
         self._records = records
         self._blobs = blobs
         self._now = now
         self._arrivals = arrivals
         self._runs_folder = runs_folder
-        self._most_components = most_components
         self._growing = Growing(records, blobs, now, arrivals)
 
     def create(
@@ -111,7 +103,7 @@ class Vectors:
         dim  components of its vectors; sparse ones whose number is not said have as many as the highest index needs
         """
         actor.need(Scope.DATA_WRITE)
-        schema = vectors_schema(storage, dim, most_components=self._most_components)
+        schema = vectors_schema(storage, dim)
         with self._records.change(actor.organization_id) as transaction:
             home = find_project(transaction, actor, project)
             made = new_collection(actor, home, name, schema, labels=labels, now=self._now())
@@ -198,7 +190,7 @@ class Vectors:
             view, ids = place.view, self._ids(actor, place.view, batch)
         elif storage is not None:
             length = dim if dim is not None or storage is Storage.SPARSE else n_came
-            schema = vectors_schema(storage, length, most_components=self._most_components)
+            schema = vectors_schema(storage, length)
             n_made = 0 if batch.ids is not None else batch.n_rows
             view = new_collection(actor, place.project, asked.name, schema, n_ids_made=n_made, now=asked.started_at)
             ids = _numbered(batch.n_rows) if batch.ids is None else batch.ids
@@ -232,7 +224,6 @@ class Vectors:
             id_column=id_column if there is not None else how.id_column or ID,
             reshape=shaping,
         ) as arrival:
-            check_length(arrival.schema, self._most_components)
             view = there or new_collection(
                 actor,
                 place.project,

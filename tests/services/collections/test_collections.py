@@ -17,10 +17,10 @@ from athanor.engine.task import Task
 from athanor.errors import Conflict, Impossible, InvalidInput, NotFound, ScopeMissing, TooLarge
 from athanor.services.aliases import Naming
 from athanor.services.collections import batches as vector_batches
-from athanor.services.collections import vectors
+from athanor.services.collections import collections
+from athanor.services.collections.collections import UploadHow, VectorBatch
 from athanor.services.collections.components import COMPONENTS, UINT8
 from athanor.services.collections.layout import Layout, rows_at_once
-from athanor.services.collections.vectors import UploadHow, VectorBatch
 from athanor.services.profile import make_profile
 
 NAMING = Naming(dialect="vecml", text="someone_p_c_UploadJob")
@@ -34,13 +34,13 @@ def project(world):
 @pytest.fixture
 def dense(world, project):
     """An empty collection `c` of three numbers a row."""
-    return world.vectors.create(world.actor, "p", "c", storage=Storage.DENSE, dim=3)
+    return world.collections.create(world.actor, "p", "c", storage=Storage.DENSE, dim=3)
 
 
 @pytest.fixture
 def sparse(world, project):
     """An empty collection `c` of sparse vectors whose length nobody said."""
-    return world.vectors.create(world.actor, "p", "c", storage=Storage.SPARSE)
+    return world.collections.create(world.actor, "p", "c", storage=Storage.SPARSE)
 
 
 def a_batch(*ids, attributes=None, dim=3):
@@ -53,24 +53,24 @@ def without_ids(n_rows, dim=3):
 
 
 def insert(world, batch, name="c", **more):
-    return world.vectors.insert(world.actor, "p", name, batch, **{"naming": NAMING} | more)
+    return world.collections.insert(world.actor, "p", name, batch, **{"naming": NAMING} | more)
 
 
 def upload(world, content, file_format="csv", name="c", **how):
     path = world.folder / "sent"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     given = UploadHow(**{"format": file_format, "filename": f"sent.{file_format}"} | how)
-    return world.vectors.upload(world.actor, "p", name, path, given, naming=NAMING)
+    return world.collections.upload(world.actor, "p", name, path, given, naming=NAMING)
 
 
 def rows(world, name="c"):
-    dataset = world.vectors.get(world.actor, "p", name).dataset
+    dataset = world.collections.get(world.actor, "p", name).dataset
     page = world.datasets.rows(world.actor, dataset.id, limit=1000)
     return [dict(zip(page.columns, row, strict=True)) for row in page.rows]
 
 
 def get(world, name="c"):
-    return world.vectors.get(world.actor, "p", name)
+    return world.collections.get(world.actor, "p", name)
 
 
 # --- making, listing, deleting ----------------------------------------------------------------------------------------
@@ -87,36 +87,38 @@ def test_a_collection_is_a_dataset_without_rows_in_the_project(world, dense):
 
 def test_collections_of_a_project_are_listed_oldest_first(world, dense):
     world.clock.pass_(seconds=1)
-    world.vectors.create(world.actor, "p", "b", storage=Storage.SPARSE, labels={"vector_type": "sparse"})
-    found = world.vectors.list(world.actor, "p")
+    world.collections.create(world.actor, "p", "b", storage=Storage.SPARSE, labels={"vector_type": "sparse"})
+    found = world.collections.list(world.actor, "p")
     assert [view.dataset.handle for view in found] == ["c", "b"]
     assert found[1].dataset.labels == {"vector_type": "sparse"}
 
 
 def test_a_name_is_given_once_in_a_project(world, dense):
     with pytest.raises(Conflict, match="already exists") as raised:
-        world.vectors.create(world.actor, "p", "c", storage=Storage.DENSE, dim=3)
+        world.collections.create(world.actor, "p", "c", storage=Storage.DENSE, dim=3)
     assert raised.value.code == "collection-exists"
     world.projects.create(world.actor, "q")
-    world.vectors.create(world.actor, "q", "c", storage=Storage.DENSE, dim=3)
+    world.collections.create(world.actor, "q", "c", storage=Storage.DENSE, dim=3)
 
 
-@pytest.mark.parametrize(("storage", "dim"), [("dense", None), ("dense", 0), ("dense", 100_001), ("sparse", 0)])
+@pytest.mark.parametrize(
+    ("storage", "dim"), [("dense", None), ("dense", 0), ("dense", 100_001), ("sparse", 0), ("sparse", 2**24 + 1)]
+)
 def test_a_dimension_that_cannot_be_is_refused(world, project, storage, dim):
-    with pytest.raises(InvalidInput, match=r"numbers a vector has|A vector has 1 to"):
-        world.vectors.create(world.actor, "p", "c", storage=Storage(storage), dim=dim)
+    with pytest.raises(InvalidInput, match=r"numbers a vector has|vectors have 1 to"):
+        world.collections.create(world.actor, "p", "c", storage=Storage(storage), dim=dim)
 
 
 def test_a_name_that_cannot_be_is_refused(world, project):
     with pytest.raises(InvalidInput, match="`name` must have 1 to 128"):
-        world.vectors.create(world.actor, "p", ".c", storage=Storage.DENSE, dim=3)
+        world.collections.create(world.actor, "p", ".c", storage=Storage.DENSE, dim=3)
 
 
 def test_what_is_not_there_is_named(world, project):
     with pytest.raises(NotFound, match=r"The collection 'x' does not exist in project 'p'\."):
         get(world, "x")
     with pytest.raises(NotFound, match="The project 'y' does not exist"):
-        world.vectors.list(world.actor, "y")
+        world.collections.list(world.actor, "y")
     with pytest.raises(NotFound, match="The collection 'x' does not exist"):
         insert(world, a_batch("a"), "x")
 
@@ -125,29 +127,29 @@ def test_a_collection_goes_with_its_runs(world, dense):
     insert(world, a_batch("a", "b", attributes=[{"label": "1"}, {"label": "0"}]))
     run = world.a_run(dataset=world.ingest.get(world.actor, dense.dataset.id), task=Task(target="label"))
     with pytest.raises(ScopeMissing):
-        world.vectors.delete(world.without(Scope.RUNS_WRITE), "p", "c")
-    world.vectors.delete(world.actor, "p", "c")
-    assert world.vectors.list(world.actor, "p") == ()
+        world.collections.delete(world.without(Scope.RUNS_WRITE), "p", "c")
+    world.collections.delete(world.actor, "p", "c")
+    assert world.collections.list(world.actor, "p") == ()
     assert not world.all_of("segments")
     assert not world.all_of("aliases")
     assert list(world.blobs.keys()) == []
     with pytest.raises(NotFound):
         world.runs.get(world.actor, run.run.id)
-    world.vectors.create(world.actor, "p", "c", storage=Storage.DENSE, dim=5)
+    world.collections.create(world.actor, "p", "c", storage=Storage.DENSE, dim=5)
 
 
 def test_scopes_are_asked_for(world, dense):
     writes, reads = world.without(Scope.DATA_WRITE), world.without(Scope.DATA_READ)
     with pytest.raises(ScopeMissing):
-        world.vectors.create(writes, "p", "d", storage=Storage.DENSE, dim=3)
+        world.collections.create(writes, "p", "d", storage=Storage.DENSE, dim=3)
     with pytest.raises(ScopeMissing):
-        world.vectors.insert(writes, "p", "c", a_batch("a"), naming=NAMING)
+        world.collections.insert(writes, "p", "c", a_batch("a"), naming=NAMING)
     with pytest.raises(ScopeMissing):
-        world.vectors.delete(writes, "p", "c")
+        world.collections.delete(writes, "p", "c")
     with pytest.raises(ScopeMissing):
-        world.vectors.get(reads, "p", "c")
+        world.collections.get(reads, "p", "c")
     with pytest.raises(ScopeMissing):
-        world.vectors.list(reads, "p")
+        world.collections.list(reads, "p")
 
 
 # --- a dataset without rows -------------------------------------------------------------------------------------------
@@ -165,7 +167,7 @@ def test_a_dataset_without_rows_is_shown_and_downloaded(world, dense):
 
 @pytest.mark.parametrize("storage", [Storage.DENSE, Storage.SPARSE])
 def test_a_dataset_without_rows_has_a_profile(world, project, storage):
-    view = world.vectors.create(world.actor, "p", "c", storage=storage, dim=3)
+    view = world.collections.create(world.actor, "p", "c", storage=storage, dim=3)
     assert world.ingest.profile(world.actor, view.dataset.id).state is JobState.QUEUED
     make_profile(world.records, world.blobs, view.version.id)
     profile = world.ingest.profile(world.actor, view.dataset.id).profile
@@ -228,9 +230,9 @@ def test_attributes_mean_what_their_cells_say(world, dense):
     assert schema["string_id"].type is ColumnType.ID
 
 
-def test_cells_of_attributes_mean_what_they_do_in_files(world, dense):
-    insert(world, a_batch("a", "b", "c", attributes=[{"x": " u "}, {"x": "NA"}, {"x": "u"}]))
-    assert [row["x"] for row in rows(world)] == ["u", None, "u"]
+def test_texts_of_attributes_stay_as_they_are_and_empty_ones_are_missing(world, dense):
+    insert(world, a_batch("a", "b", "c", attributes=[{"x": " u "}, {"x": "NA"}, {"x": ""}]))
+    assert [row["x"] for row in rows(world)] == [" u ", "NA", None]
 
 
 def test_a_batch_makes_the_collection_where_its_vectors_are_told(world, project):
@@ -251,7 +253,7 @@ def test_sparse_vectors_grow_where_nobody_said_their_length(world, sparse):
 
 
 def test_sparse_vectors_of_a_said_length_do_not_grow(world, project):
-    world.vectors.create(world.actor, "p", "c", storage=Storage.SPARSE, dim=3)
+    world.collections.create(world.actor, "p", "c", storage=Storage.SPARSE, dim=3)
     insert(world, VectorBatch(ids=["a"], matrix=csr_matrix(np.array([[1, 0, 0, 0]], np.float32))))
     assert get(world).layout.dim == 3
     with pytest.raises(InvalidInput, match="component 3"):
@@ -333,8 +335,8 @@ def test_numbers_that_people_gave_are_passed_over(world, dense):
 def test_many_numbers_that_people_gave_are_passed_over_in_few_steps(world, dense, monkeypatch):
     insert(world, a_batch(*map(str, range(500))))
     steps = []
-    live = world.vectors._growing.live_now
-    monkeypatch.setattr(world.vectors._growing, "live_now", lambda *given: steps.append(1) or live(*given))
+    live = world.collections._growing.live_now
+    monkeypatch.setattr(world.collections._growing, "live_now", lambda *given: steps.append(1) or live(*given))
     insert(world, without_ids(1))
     assert int(rows(world)[-1]["string_id"]) >= 500
     assert len(steps) < 12
@@ -382,7 +384,7 @@ def test_batches_without_ids_that_come_at_once_get_different_ones(world, dense):
 
 
 def test_a_collection_that_two_make_at_once_has_the_rows_of_both(world, project, monkeypatch):
-    made = vectors.new_collection
+    made = collections.new_collection
     others = [lambda: insert(world, a_batch("a"), storage=Storage.DENSE)]
 
     def meanwhile(*given, **more):
@@ -390,7 +392,7 @@ def test_a_collection_that_two_make_at_once_has_the_rows_of_both(world, project,
             others.pop()()
         return made(*given, **more)
 
-    monkeypatch.setattr(vectors, "new_collection", meanwhile)
+    monkeypatch.setattr(collections, "new_collection", meanwhile)
     insert(world, a_batch("b"), storage=Storage.DENSE)
     assert sorted(row["string_id"] for row in rows(world)) == ["a", "b"]
 
@@ -461,7 +463,7 @@ def test_a_cell_that_is_no_number_among_numbers_is_named(world, project):
 def test_a_file_with_a_row_that_cannot_be_read_is_refused_whole(world, project):
     with pytest.raises(InvalidInput, match="Line 3"):
         upload(world, "a,b\n1,2\n3,4,5\n6,7\n")
-    assert world.vectors.list(world.actor, "p") == ()
+    assert world.collections.list(world.actor, "p") == ()
     assert list(world.blobs.keys()) == []
 
 
@@ -512,20 +514,20 @@ def test_a_batch_is_put_into_the_columns_of_a_table(world, project):
 def test_a_dataset_that_came_another_way_is_a_collection_too(world):
     view = world.a_dataset("age,plan,ok\n20,basic,true\n", name="people")
     batch = VectorBatch(matrix=np.array([[21.5]], np.float32), attributes=[{"plan": "plus", "ok": "false"}])
-    world.vectors.insert(world.actor, "default", "people", batch, naming=NAMING)
+    world.collections.insert(world.actor, "default", "people", batch, naming=NAMING)
     assert world.datasets.rows(world.actor, view.dataset.id).rows[1] == [21.5, "plus", False]
     with pytest.raises(InvalidInput, match="no ids"):
-        world.vectors.insert(world.actor, "default", "people", replace(batch, ids=["a"]), naming=NAMING)
+        world.collections.insert(world.actor, "default", "people", replace(batch, ids=["a"]), naming=NAMING)
 
 
 def test_ids_that_are_whole_numbers_stay_such(world):
     view = world.a_dataset("id,age\n1,20\n2,30\n", name="people", id_column="id")
     for ids in (["3"], None):
         batch = VectorBatch(ids=ids, matrix=np.array([[21]], np.float32))
-        world.vectors.insert(world.actor, "default", "people", batch, naming=NAMING)
+        world.collections.insert(world.actor, "default", "people", batch, naming=NAMING)
     assert [row[0] for row in world.datasets.rows(world.actor, view.dataset.id).rows] == [1, 2, 3, 0]
     with pytest.raises(InvalidInput, match="whole numbers, got '01'"):
-        world.vectors.insert(world.actor, "default", "people", replace(batch, ids=["01"]), naming=NAMING)
+        world.collections.insert(world.actor, "default", "people", replace(batch, ids=["01"]), naming=NAMING)
 
 
 def test_rows_of_a_file_have_an_id_each_of_their_own(world, project):
@@ -569,7 +571,7 @@ def test_indices_count_from_one_unless_the_first_file_has_a_zero(world, project)
 
 
 def test_first_files_that_come_at_once_and_count_otherwise_are_not_mixed(world, dense, monkeypatch):
-    coming = world.vectors._growing.coming
+    coming = world.collections._growing.coming
     others = [lambda: upload(world, "1 0:5\n", "libsvm")]
 
     def meanwhile(*given, **more):
@@ -577,7 +579,7 @@ def test_first_files_that_come_at_once_and_count_otherwise_are_not_mixed(world, 
             others.pop()()
         return coming(*given, **more)
 
-    monkeypatch.setattr(world.vectors._growing, "coming", meanwhile)
+    monkeypatch.setattr(world.collections._growing, "coming", meanwhile)
     with pytest.raises(Conflict, match="count from 0"):
         upload(world, LIBSVM, "libsvm")
     assert get(world).version.n_rows == 1
@@ -618,9 +620,22 @@ def test_a_binary_file_holds_vectors_one_after_the_other(world, project):
 
 
 def test_vectors_of_a_file_that_are_too_long_are_refused(world, project, monkeypatch):
-    monkeypatch.setattr(world.vectors, "_most_components", 2)
-    with pytest.raises(InvalidInput, match="3 components"):
+    monkeypatch.setattr("athanor.services.collections.layout.MOST_COMPONENTS", 2)
+    with pytest.raises(InvalidInput, match="not 3"):
         upload(world, np.zeros(3, "<f4").tobytes(), "binary", dim=3)
+
+
+def test_a_sparse_file_is_not_made_dense_where_that_takes_more_than_there_may_be(world, project):
+    for index in (200_001, 2**31 - 2):
+        with pytest.raises(InvalidInput, match="have 1 to"):
+            upload(world, f"1 {index}:1\n", "libsvm", storage=Storage.DENSE)
+    with pytest.raises(InvalidInput, match="Sparse vectors have 1 to 16,777,216 components"):
+        upload(world, f"1 {2**31 - 2}:1\n", "libsvm")
+
+
+def test_a_file_with_other_separators_is_no_table_of_one_column(world, project):
+    with pytest.raises(InvalidInput, match="separated by commas"):
+        upload(world, "a;b\n1;2\n3;4\n")
 
 
 def test_an_unknown_format_is_refused(world, project):
@@ -676,7 +691,7 @@ def test_a_table_of_columns_makes_no_sparse_vectors(world, project):
     ],
 )
 def test_vectors_of_bytes_take_whole_numbers_up_to_255_from_files_too(world, project, content, file_format):
-    world.vectors.create(world.actor, "p", "c", storage=Storage.DENSE, dim=3, labels={COMPONENTS: UINT8})
+    world.collections.create(world.actor, "p", "c", storage=Storage.DENSE, dim=3, labels={COMPONENTS: UINT8})
     for wrong in ("1.5", "256", "-999"):
         with pytest.raises(InvalidInput, match=rf"Row 2, component 1 .* from 0 to 255, {wrong} came"):
             upload(world, content.format(wrong), file_format)
@@ -685,7 +700,7 @@ def test_vectors_of_bytes_take_whole_numbers_up_to_255_from_files_too(world, pro
 
 
 def test_vectors_of_bytes_take_whole_numbers_up_to_255_from_batches_and_changes(world, project):
-    world.vectors.create(world.actor, "p", "c", storage=Storage.DENSE, dim=3, labels={COMPONENTS: UINT8})
+    world.collections.create(world.actor, "p", "c", storage=Storage.DENSE, dim=3, labels={COMPONENTS: UINT8})
     for wrong in (1.5, 256, -1):
         matrix = np.array([[0, 255, wrong]], np.float32)
         for came in (matrix, csr_matrix(matrix)):
@@ -693,7 +708,7 @@ def test_vectors_of_bytes_take_whole_numbers_up_to_255_from_batches_and_changes(
                 insert(world, VectorBatch(matrix=came))
     insert(world, VectorBatch(ids=["a"], matrix=np.array([[0, 255, 3]], np.float32)))
     with pytest.raises(InvalidInput, match="Row 1, component 2"):
-        world.vector_rows.update(world.actor, "p", "c", ["a"], matrix=matrix)
+        world.collection_rows.update(world.actor, "p", "c", ["a"], matrix=matrix)
     with pytest.raises(InvalidInput, match="from 0 to 255"):
         upload(world, np.array([1, 2, 3.5], "<f4").tobytes(), "binary")
 
