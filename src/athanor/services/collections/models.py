@@ -313,7 +313,9 @@ def _labels(predictions: Predictions) -> list[Label]:
     if predictions.codes is None:
         return predictions.labels()
     numbers = as_numbers(predictions.classes)
-    spelled: Sequence[Label] = [_text(label) for label in predictions.classes] if numbers is None else numbers
+    spelled: Sequence[Label] = (
+        [cells.text(label) or "" for label in predictions.classes] if numbers is None else numbers
+    )
     return [spelled[code] for code in predictions.codes.tolist()]
 
 
@@ -331,7 +333,3 @@ def as_numbers(classes: Sequence[Label]) -> tuple[float, ...] | None:
             return None
         found.append(number)
     return tuple(found) if len(set(found)) == len(found) else None
-
-
-def _text(label: Label) -> str:
-    return str(label).lower() if isinstance(label, bool) else str(label)

@@ -15,6 +15,7 @@ from athanor.core.audit import audited
 from athanor.core.dataset import Segment, StoredDataset
 from athanor.core.names import check_name
 from athanor.core.ports import BlobStore, Records, Transaction
+from athanor.engine import cells
 from athanor.engine.schema import Schema
 from athanor.errors import InvalidInput
 from athanor.services.collections.batches import check_ids
@@ -77,7 +78,7 @@ class _Found:
             raise InvalidInput(
                 f"The rows of {self.view.dataset.handle!r} have no ids, so that none can be named: it was not made "
                 "as a collection. Upload it as one to have single rows of it.",
-                field="string_ids",
+                field="ids",
             )
         return self.view.dataset.id_column
 
@@ -98,7 +99,7 @@ class CollectionRows:
         actor.need(Scope.DATA_READ)
         if len(ids) > MOST_IDS:
             raise InvalidInput(
-                f"{len(ids):,} ids came; {MOST_IDS:,} rows are given at once. Ask several times.", field="string_ids"
+                f"{len(ids):,} ids came; {MOST_IDS:,} rows are given at once. Ask several times.", field="ids"
             )
 
         def look() -> Sequence[StoredVector]:
@@ -133,7 +134,7 @@ class CollectionRows:
         """
         actor.need(Scope.DATA_WRITE)
         if not ids:
-            raise InvalidInput("No ids came. Name at least one row.", field="string_ids")
+            raise InvalidInput("No ids came. Name at least one row.", field="ids")
         check_ids(ids)
         hashes = np.sort(row_ids.hashes_of(ids))
 
@@ -223,7 +224,7 @@ def _check_numbers(n_rows: int, layout: Layout) -> None:
         raise InvalidInput(
             f"{n_rows:,} vectors of {layout.dim:,} numbers are more than are given at once. "
             f"Ask for at most {max(MOST_NUMBERS // layout.dim, 1):,}.",
-            field="string_ids",
+            field="ids",
         )
 
 
@@ -240,7 +241,7 @@ def _check_labels(found: _Found, attribute: str, *, n_rows: int | None = None) -
         raise InvalidInput(
             f"The collection has {n_present:,} rows, so expected {n_present:,} values; came {n_rows:,}. "
             "Send one a row, in the order in which the rows came; say NA where one is missing.",
-            field="file_data",
+            field="file",
         )
 
 
@@ -255,7 +256,7 @@ def _stored(rows: pl.DataFrame, ids: Sequence[str], found: _Found) -> list[Store
         data = rows.get_column(layout.vector.name).to_list()
     elif layout.components:
         data = list(zip(*(rows.get_column(name).to_list() for name in layout.components), strict=True))
-    texts = {name: _texts(rows.get_column(name)) for name in layout.attributes}
+    texts = {name: [cells.text(cell) for cell in rows.get_column(name).to_list()] for name in layout.attributes}
     return [
         StoredVector(
             id=id_,
@@ -264,13 +265,3 @@ def _stored(rows: pl.DataFrame, ids: Sequence[str], found: _Found) -> list[Store
         )
         for place, id_ in enumerate(ids)
     ]
-
-
-def _texts(cells: pl.Series) -> list[str | None]:
-    return [None if cell is None else _text(cell) for cell in cells.to_list()]
-
-
-def _text(cell: Any) -> str:
-    if isinstance(cell, datetime):
-        return cell.isoformat()
-    return str(cell).lower() if isinstance(cell, bool) else str(cell)
