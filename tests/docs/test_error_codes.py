@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from athanor.api.dialects.native.errors import STATUS
 from athanor.api.dialects.workbench.errors import CODES
+from athanor.api.statuses import STATUS
 
 ROOT = Path(__file__).parent.parent.parent
 # Said when a process starts, by what no route asks for, or by what VecML operations alone ask for, which send no code.

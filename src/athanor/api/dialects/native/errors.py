@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -12,40 +11,9 @@ from starlette.responses import Response
 
 from athanor.api.dialects import FAULT
 from athanor.api.json_response import SafeJSONResponse
+from athanor.api.statuses import status_of
 from athanor.api.validation import as_error, misfits, routing_error
-from athanor.errors import (
-    AthanorError,
-    Conflict,
-    Forbidden,
-    Impossible,
-    InvalidInput,
-    NotFound,
-    NotSupported,
-    QuotaExceeded,
-    RateLimited,
-    ScopeMissing,
-    TooLarge,
-    Unauthenticated,
-    Unavailable,
-)
-
-STATUS: Mapping[type[AthanorError], int] = {
-    AthanorError: 500,
-    InvalidInput: 400,
-    Unauthenticated: 401,
-    Forbidden: 403,
-    ScopeMissing: 403,
-    QuotaExceeded: 403,
-    NotFound: 404,
-    Conflict: 409,
-    TooLarge: 413,
-    Impossible: 422,
-    RateLimited: 429,
-    NotSupported: 501,
-    Unavailable: 503,
-}
-# Codes that have a status of their own, whatever kind of error carries them.
-STATUS_OF_CODE: Mapping[str, int] = {"method-not-allowed": 405, "request-timeout": 408, "unsupported-media-type": 415}
+from athanor.errors import AthanorError, InvalidInput, RateLimited, Unauthenticated, Unavailable
 
 
 def respond(error: AthanorError) -> Response:
@@ -57,7 +25,7 @@ def respond(error: AthanorError) -> Response:
         headers["Retry-After"] = "5"
     elif isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    status = STATUS_OF_CODE.get(error.code) or next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    status = status_of(error)
     field = error.field if isinstance(error, InvalidInput) else None
     told = {"code": error.code, "message": str(error), "field": field}
     return SafeJSONResponse({"error": told}, status_code=status, headers=headers)

@@ -2,47 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
 from athanor.api.dialects import FAULT
 from athanor.api.json_response import SafeJSONResponse
+from athanor.api.statuses import status_of
 from athanor.api.validation import routing_error
-from athanor.errors import (
-    AthanorError,
-    Conflict,
-    Forbidden,
-    Impossible,
-    InvalidInput,
-    NotFound,
-    NotSupported,
-    QuotaExceeded,
-    RateLimited,
-    ScopeMissing,
-    TooLarge,
-    Unauthenticated,
-    Unavailable,
-)
+from athanor.errors import AthanorError, Impossible, InvalidInput, NotFound, RateLimited, Unavailable
 
-STATUS: Mapping[type[AthanorError], int] = {
-    AthanorError: 500,
-    InvalidInput: 400,
-    Unauthenticated: 401,
-    Forbidden: 403,
-    ScopeMissing: 403,
-    QuotaExceeded: 403,
-    NotFound: 404,
-    Conflict: 409,
-    TooLarge: 413,
-    Impossible: 400,
-    RateLimited: 400,
-    NotSupported: 501,
-    Unavailable: 503,
-}
-STATUS_OF_CODE: Mapping[str, int] = {"method-not-allowed": 405, "request-timeout": 408, "unsupported-media-type": 415}
 TOO_MANY = "Request limit reached, please try again later"  # word for word: clients look for it
 
 
@@ -50,7 +19,7 @@ def respond(error: AthanorError) -> Response:
     """The answer to an error."""
     if isinstance(error, RateLimited):
         return PlainTextResponse(TOO_MANY, status_code=400, headers={"Retry-After": "1"})
-    status = STATUS_OF_CODE.get(error.code) or next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    status = 400 if isinstance(error, Impossible) else status_of(error)
     headers = {"Retry-After": "5"} if isinstance(error, Unavailable) else {}
     body = {"success": False, "error_message": str(error)}
     return SafeJSONResponse(body, status_code=status, headers=headers)

@@ -15,41 +15,20 @@ from athanor.api.dialects import FAULT
 from athanor.api.dialects.workbench import words
 from athanor.api.json_response import SafeJSONResponse
 from athanor.api.request_ids import request_id
+from athanor.api.statuses import status_of
 from athanor.api.validation import as_error, misfits, routing_error
 from athanor.core.actor import Scope
 from athanor.errors import (
     AthanorError,
     Conflict,
-    Forbidden,
-    Impossible,
     InvalidInput,
     NotFound,
-    NotSupported,
-    QuotaExceeded,
     RateLimited,
     ScopeMissing,
-    TooLarge,
     Unauthenticated,
     Unavailable,
 )
 
-STATUS: Mapping[type[AthanorError], int] = {
-    AthanorError: 500,
-    InvalidInput: 400,
-    Unauthenticated: 401,
-    Forbidden: 403,
-    ScopeMissing: 403,
-    QuotaExceeded: 403,
-    NotFound: 404,
-    Conflict: 409,
-    TooLarge: 413,
-    Impossible: 422,
-    RateLimited: 429,
-    NotSupported: 501,
-    Unavailable: 503,
-}
-# Codes that have a status of their own, whatever kind of error carries them.
-STATUS_OF_CODE: Mapping[str, int] = {"method-not-allowed": 405, "request-timeout": 408, "unsupported-media-type": 415}
 CODES: Mapping[str, str] = {  # core -> vendor, where it is another word
     "error": "internal-error",
     "invalid-input": "validation-error",
@@ -77,7 +56,7 @@ def respond(error: AthanorError, details: Details = ()) -> Response:
     told: dict[str, Any] = {"code": CODES.get(error.code, error.code), "message": message}
     if details:
         told["details"] = list(details)
-    status = STATUS_OF_CODE.get(error.code) or next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    status = status_of(error)
     body = {"success": False, "error": told, "meta": {"requestId": request_id()}}
     return SafeJSONResponse(body, status_code=status, headers=headers)
 
