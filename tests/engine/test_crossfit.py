@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from athanor.engine import crossfit
+from athanor.engine import crossfit, fold_parts
 from athanor.engine.checkpoint import FolderCheckpoints, sha256_of
-from athanor.engine.crossfit import CrossFitter, FoldFit, fewer_rows, seed_for
+from athanor.engine.crossfit import CrossFitter, FoldFit, fewer_rows
 from athanor.engine.dataset import Numbers, Words
 from athanor.engine.features import VIEWS
 from athanor.engine.models import FAMILIES
 from athanor.engine.plan import Plan
+from athanor.engine.seeds import seed_for
 from athanor.engine.task import Task
 from athanor.engine.training_set import make_training_set
 from athanor.errors import Impossible
@@ -152,7 +153,7 @@ def test_trials_of_one_view_share_what_it_learned(fitter, family, monkeypatch):
         def load(self, folder):
             return VIEWS["codes"].load(folder)
 
-    monkeypatch.setattr(crossfit, "VIEWS", {"codes": Watched()})
+    monkeypatch.setattr(fold_parts, "VIEWS", {"codes": Watched()})
     for order in (an_order("a"), an_order("b"), an_order("a", 1), an_order("c", max_rows=9)):
         fitter.fit(order)
     assert len(fits) == 2  # one a fold

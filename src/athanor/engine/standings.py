@@ -33,6 +33,10 @@ class Standings:
     records: dict[tuple[str, int], FoldRecord] = field(default_factory=dict)
     _answers: dict[tuple[str, int], Predictions] = field(default_factory=dict)
 
+    @property
+    def n_folds(self) -> int:
+        return self.given.n_folds
+
     def n_finished(self, trial: str, *, cap: int | None = None) -> int:
         """Finished folds of a trial, at most `cap`."""
         folds = 0

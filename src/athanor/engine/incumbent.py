@@ -1,0 +1,117 @@
+"""The best model so far, on disk from the first fit on, and replaced only by one that is better on common rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from athanor.engine.budget import Budget
+from athanor.engine.checkpoint import CheckpointStore
+from athanor.engine.ensemble import Weights, alone
+from athanor.engine.leaderboard import write_leaderboard
+from athanor.engine.model_files import read_head
+from athanor.engine.plan import Plan
+from athanor.engine.predictor import write_predictor
+from athanor.engine.reporter import Reporter
+from athanor.engine.scores import write_scores
+from athanor.engine.standings import Standings
+
+
+@dataclass(slots=True)
+class Incumbent:
+    """What is served if the run ends now.
+
+    weights  of the model that was chosen last; None before the first barrier
+    """
+
+    standings: Standings
+    plan: Plan
+    clock: Budget
+    checkpoints: CheckpointStore
+    reporter: Reporter
+    weights: Weights | None = field(default=None, init=False)
+    barrier_s: float = field(default=0.1, init=False)  # what the longest barrier took
+    _on_disk: Weights | None = field(default=None, init=False)  # what an earlier attempt left
+    _saved: tuple[Mapping[str, float], int] | None = field(default=None, init=False)  # shares and number of folds
+
+    def restore(self) -> None:
+        """Take up the model that an earlier attempt left, once its folds stand in the standings."""
+        folder = self.checkpoints.incumbent()
+        if folder is None:
+            return
+        head = read_head(folder)
+        members = head["members"]
+        shares = {member["trial"]: member["share"] for member in members}
+        if all(self.standings.n_finished(trial) for trial in shares):
+            self._on_disk = Weights(shares=shares, score=float("nan") if head["score"] is None else head["score"])
+            self._saved = (shares, sum(len(member["folds"]) for member in members))
+
+    def save_first(self, trial: str) -> None:
+        """From the first fold on there is a model, whatever it is worth. No rival: which one is first is chance."""
+        if self._saved is None:
+            self._save(alone(trial), 1)
+
+    def members(self, *, without: Collection[str]) -> set[str]:
+        """The trials in models that a newcomer must not be worse than."""
+        return {trial for weights in self._rivals(without) for trial in weights.shares}
+
+    def weigh(
+        self, trials: Iterable[str], *, cap: int | None, without: Collection[str], has_news: bool, kept_back_s: float
+    ) -> None:
+        """Weigh trials anew by their first `cap` folds; save the model where it is better, or has more folds.
+
+        The incumbent stays where it is better than the newcomer on the rows that both did not see.
+
+        without      trials that were given up: a model with one of them can never be whole
+        has_news     folds were fitted since the last time
+        kept_back_s  seconds before the deadline that are not for weighing
+        """
+        started = self.clock.clock()
+        until = Budget(self.clock.deadline - self.barrier_s - kept_back_s, self.clock.clock)
+        chosen = self.standings.weigh(trials, cap=cap, ensemble=self.plan.ensemble, seed=self.plan.seed, clock=until)
+        if chosen is None:
+            return
+        rivals = self._rivals(without)
+        for rival in rivals:
+            # The model on disk was weighed on all the folds it has, whatever round this attempt has come to.
+            seen = None if rival is self._on_disk else cap
+            n_folds = self.standings.n_common({**rival.shares, **chosen.shares}, cap=seen)
+            if self.standings.utility(chosen.shares, n_folds) < self.standings.utility(rival.shares, n_folds):
+                chosen = rival
+        n_folds = sum(self.standings.n_finished(trial) for trial in chosen.shares)
+        if any(chosen is rival for rival in rivals) and self._saved != (chosen.shares, n_folds):
+            chosen = self.standings.scored_anew(chosen)  # its members have more folds than when it was weighed
+        self.weights = chosen
+        if self._saved is None or (has_news and self._saved != (chosen.shares, n_folds)):
+            self._save(chosen, n_folds)
+        if has_news and self._on_disk is not None and self._is_weighed(self._on_disk, cap):
+            self._on_disk = None
+        self.reporter.leaderboard(self.standings.leaderboard(chosen))
+        self.barrier_s = max(self.barrier_s, self.clock.clock() - started)
+
+    def _is_weighed(self, weights: Weights, cap: int | None) -> bool:
+        return cap is None or self.standings.n_common(weights.shares) <= cap
+
+    def _rivals(self, without: Collection[str]) -> list[Weights]:
+        found = [weights for weights in (self._on_disk, self.weights) if weights is not None]
+        return [weights for weights in found if not weights.shares.keys() & set(without)]
+
+    def _save(self, chosen: Weights, n_folds: int) -> None:
+        given = self.standings.given
+        score = self.standings.score(chosen)
+        records = [record for record in self.standings.records.values() if record.trial in chosen.shares]
+        with self.checkpoints.new_incumbent() as folder:
+            write_predictor(
+                folder,
+                self.checkpoints,
+                task=given.task,
+                schema=given.features.schema,
+                classes=given.truth.classes,
+                score=score,
+                shares=chosen.shares,
+                records=records,
+            )
+            write_leaderboard(folder, self.standings.leaderboard(chosen))
+            write_scores(folder, self.standings.all_scores(chosen, seed=self.plan.seed))
+        self._saved = (chosen.shares, n_folds)
+        self.reporter.saved(chosen.shares, score)
