@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from athanor.errors import InvalidInput
 
@@ -27,6 +27,23 @@ class Plan:
     preset: str = "best_quality"
     excluded_families: tuple[str, ...] = ()  # names in FAMILIES
     ensemble: bool = True
+
+    def continued(self, *, time_limit_s: float | None = None, more_trials: int | None = None) -> Plan:
+        """The plan of a run that goes on: with a time limit of its own, with more trials than it had, or both.
+
+        Everything that folds depend on stays. Raises InvalidInput where neither is given, or no trials can be added.
+        """
+        if time_limit_s is None and more_trials is None:
+            raise InvalidInput("A run goes on with more time or more trials. Give one of them.", field="time_limit_s")
+        if more_trials is not None and more_trials < 1:
+            raise InvalidInput(f"`more_trials` must be at least 1, got {more_trials}.", field="more_trials")
+        if more_trials is not None and self.max_trials is None:
+            raise InvalidInput(
+                "The run tries all trials of its schedule; there are no more to add. Give it more time.",
+                field="more_trials",
+            )
+        total = self.max_trials if more_trials is None else (self.max_trials or 0) + more_trials
+        return replace(self, time_limit_s=time_limit_s, max_trials=total)
 
     def __post_init__(self) -> None:
         if self.time_limit_s is None and self.max_trials is None:

@@ -27,7 +27,10 @@ TRIES = 3  # of a fold whose process was lost
 
 @dataclass(slots=True)
 class Race:
-    """One run's fits. `run` is called once."""
+    """One run's fits. `run` is called once.
+
+    continues  the run was finished before, and goes on with what `plan` allows
+    """
 
     given: TrainingSet
     plan: Plan
@@ -35,6 +38,7 @@ class Race:
     pool: Pool
     checkpoints: CheckpointStore
     tell: Listener
+    continues: bool = False
     _standings: Standings = field(init=False)
     _reporter: Reporter = field(init=False)
     _incumbent: Incumbent = field(init=False)
