@@ -27,7 +27,7 @@ faults: $(READY) ## kill processes at many seeded instants and look for losses (
 
 bench: $(READY) ## the short benchmarks; see benchmarks/README.md for the long ones
 	@$(BIN)/python benchmarks/help.py
-	@$(BIN)/python benchmarks/limits.py --limits 5 10
+	@$(BIN)/python benchmarks/limits.py --runs 12
 	@$(BIN)/python benchmarks/predict_http.py
 
 clean: ## remove the environment and what tools left behind; data folders stay

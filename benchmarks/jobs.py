@@ -16,7 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from limits import FIRST_MODEL_S, make_table
+from hostile_report import FIRST_MODEL_S
+from made_table import make_table
 from processes import busy_cores
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"

@@ -11,6 +11,7 @@ import typer
 from athanor.api.dialects import DIALECTS, Surroundings
 from athanor.cli.main import app, help_for
 from athanor.core.actor import Scope
+from athanor.core.event import MAX_EVENTS, EventKind
 from athanor.engine.findings import Kind
 from athanor.engine.metrics import METRICS
 from athanor.engine.models import FAMILIES
@@ -102,6 +103,12 @@ def test_every_column_type_is_documented(name):
 def test_every_scope_is_documented_and_in_the_help(scope):
     assert f"`{scope}`" in page("cli.md")
     assert scope.value in help_for(["keys", "create", "--help"])
+
+
+@pytest.mark.parametrize("kind", list(EventKind))
+def test_every_kind_of_event_is_documented(kind):
+    assert f"| `{kind}` |" in page("events.md")
+    assert f"{MAX_EVENTS:,}" in page("events.md")
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -135,7 +135,7 @@ def open_platform(settings: Settings, *, forks: bool = False) -> Platform:
         memory_limit=settings.reading_memory_limit,
         inflated_limit=settings.inflated_limit,
     )
-    train, runs = Train(records, now), Runs(records, blobs, now, folders.runs)
+    train, runs = Train(records, now, folders.runs), Runs(records, blobs, now, folders.runs)
     predict = Predict(records, blobs, settings.model_memory)
     services = Services(
         keys=Keys(records, now),
@@ -241,7 +241,7 @@ def _serve(settings: Settings) -> None:
 
 def work(settings: Settings) -> None:
     """Run the jobs of the data folder until SIGTERM, or until the server that started this worker is gone."""
-    from athanor.services.references import sweep, sweep_runs
+    from athanor.services.references import sweep_runs
     from athanor.worker.loop import Worker
 
     write_json_lines(sys.stderr, level=settings.log_level)
@@ -249,7 +249,6 @@ def work(settings: Settings) -> None:
         _end_with_server(settings.lifeline)
     with closing(open_platform(settings, forks=True)) as platform:
         try:
-            sweep(platform.records, platform.blobs, now=now())
             sweep_runs(platform.records, platform.folders.runs)
         except Unavailable as error:  # what is left stays until the next start
             log.warning("not all was swept", extra={"error": str(error)})
@@ -268,6 +267,7 @@ def run_job(settings: Settings, job_id: UUID) -> None:
 def _workplace(platform: Platform) -> Workplace:
     from athanor.core.job import Lane
     from athanor.engine.memory import cores
+    from athanor.services.retention import Retention
     from athanor.worker.workplace import Workplace
 
     settings = platform.settings
@@ -278,6 +278,7 @@ def _workplace(platform: Platform) -> Workplace:
         slots={Lane.LIGHT: settings.light_slots, Lane.TRAIN: settings.train_slots},
         cores_per_job=settings.cores_per_job or max(1, cores() // settings.train_slots),
         memory_limit=settings.memory_limit,
+        retention=Retention(days=settings.checkpoint_days, quota=settings.checkpoint_quota),
         now=now,
     )
 

@@ -70,6 +70,15 @@ class Settings(BaseSettings):
         ge=64 * MB,
         description="Bytes that reading one large file may use. None: half of what is free when it is read.",
     )
+    checkpoint_days: float = Field(
+        7, ge=0, description="Days that a run which has ended can be continued: so long its checkpoints are kept."
+    )
+    checkpoint_quota: int | None = Field(
+        None,
+        ge=0,
+        description="Bytes that the checkpoints of all runs may have together; beyond, those go first whose run ended "
+        "first. None: no quota.",
+    )
     model_memory: int = Field(1 * GB, ge=1, description="Bytes of deployed models kept loaded in the server.")
     vecml_rate_per_second: float = Field(
         20, ge=0, description="Requests a key may make in a second by the VecML API, in the long run; 0: no limit."

@@ -104,7 +104,7 @@ class World:
         predict = Predict(self.records, self.blobs, 2**20)
         predict.models = LoadedModels(self.blobs, 2**20, load=lambda _: self.predictor)
         arrivals = Arrivals(self.records, self.blobs, self.scratch)
-        train = Train(self.records, self.clock)
+        train = Train(self.records, self.clock, self.folder / "runs")
         runs = Runs(self.records, self.blobs, self.clock, self.folder / "runs", wait_s=0.0)
         self.services = Services(
             keys=Keys(self.records, self.clock),

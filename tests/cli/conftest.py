@@ -100,7 +100,7 @@ def classifier(flats) -> Trained:
 def regressor(flats) -> Trained:
     model = flats.parent / "price-model"
     words = ("train", flats, "--target", "price", "--exclude", "dear", "--max-trials", 1, "--cores", 1, "--out", model)
-    return Trained(flats, model, athanor_process(*words))
+    return Trained(flats, model, athanor_process(*words, "--no-keep"))
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import typer
 
 from athanor.cli.main import app, help_for, main
 
-COMMANDS = {"train", "predict", "profile", "leaderboard", "serve", "worker", "run-job", "keys", "doctor"}
+COMMANDS = {"continue", "train", "predict", "profile", "leaderboard", "serve", "worker", "run-job", "keys", "doctor"}
 
 
 def all_commands():

@@ -2,7 +2,15 @@
 
 import pytest
 
-from athanor.cli.tables import spell_score, table_lines
+from athanor.cli.tables import (
+    LEADERBOARD_HEAD,
+    leaderboard_cells,
+    live_cells,
+    live_head,
+    spell_score,
+    table_lines,
+)
+from athanor.engine.events import LeaderboardRow
 
 
 def test_columns_are_as_wide_as_their_widest_cell_and_numbers_stand_to_the_right():
@@ -16,7 +24,25 @@ def test_a_table_without_rows_is_its_head():
 
 @pytest.mark.parametrize(
     ("score", "spelled"),
-    [(None, "-"), (0.912345678, "0.91235"), (1.0, "1"), (-0.5, "-0.5"), (123456.7, "123457"), (9.87e-7, "9.87e-07")],
+    [
+        (None, "-"),
+        (float("nan"), "-"),
+        (0.912345678, "0.91235"),
+        (1.0, "1"),
+        (-0.5, "-0.5"),
+        (123456.7, "123457"),
+        (9.87e-7, "9.87e-07"),
+    ],
 )
 def test_a_score_has_five_digits_and_large_ones_have_no_exponent(score, spelled):
     assert spell_score(score) == spelled
+
+
+def test_the_live_leaderboard_leaves_out_the_family_and_names_the_metric():
+    row = LeaderboardRow(
+        rank=1, name="LightGBM-2", family="lightgbm", score=0.9, fit_s=2.0, predict_s=0.1, folds=5, n_folds=5, trial="t"
+    )
+    assert live_head("roc_auc") == ("rank", "model", "roc_auc", "fit s", "predict s/1000", "folds")
+    shown = dict(zip(LEADERBOARD_HEAD, leaderboard_cells([row])[0], strict=True))
+    assert "lightgbm" in shown.values()
+    assert live_cells([row]) == [tuple(cell for name, cell in shown.items() if name != "family")]

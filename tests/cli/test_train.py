@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from types import MappingProxyType
 import pytest
 
 from athanor.cli import train
+from athanor.cli.training import print_result
 from athanor.engine.leaderboard import read_leaderboard
 from athanor.engine.learn import Result
 
@@ -63,7 +65,7 @@ def printed(classifier, capsys, *, folds=10, scores=MappingProxyType({})):
     result = Result(
         leaderboard=rows, folder=classifier.model, metric="roc_auc", score=0.9, reason="time limit", scores=scores
     )
-    train._print_result(result, classifier.model, Path("a.csv"), why="time limit", elapsed_s=1.0, peak_memory=2**20)
+    print_result(result, classifier.model, Path("a.csv"), why="time limit", elapsed_s=1.0, peak_memory=2**20)
     return capsys.readouterr().out
 
 
@@ -82,8 +84,24 @@ def test_an_out_folder_that_cannot_be_made_is_told_in_one_line(flats, tmp_path, 
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_nothing_is_left_beside_the_model(classifier, regressor):
-    assert {path.name for path in classifier.file.parent.iterdir()} <= {"flats.csv", "dear-model", "price-model"}
+def test_beside_the_model_there_are_its_folds_and_without_keeping_nothing(classifier, regressor):
+    there = {path.name for path in classifier.file.parent.iterdir()}
+    assert there <= {"flats.csv", "dear-model", "dear-model.folds", "price-model"}
+    assert regressor.model.is_dir()
+
+
+def test_the_end_says_where_the_folds_are_how_large_they_are_and_how_to_go_on(classifier, regressor):
+    assert re.search(
+        rf"^Folds: {classifier.model}\.folds \(\d+ KB\), to go on from", classifier.ended.out, re.MULTILINE
+    )
+    assert f"\nMore: athanor continue {classifier.model} --more-trials 2\n" in classifier.ended.out
+    assert "continue" not in regressor.ended.out
+
+
+def test_of_the_folds_what_can_be_made_again_is_gone(classifier):
+    folds = classifier.model.with_name("dear-model.folds")
+    assert {"trials", "training.json"} <= {path.name for path in folds.iterdir()}
+    assert not (folds / "scratch").exists()
 
 
 def test_a_numeric_target_is_learned_as_regression(regressor):
@@ -119,6 +137,26 @@ def test_what_cannot_be_learned_is_told_in_one_line_with_status_2(options, said,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_folds_that_stand_there_are_told_of_with_the_command_that_takes_them_up(classifier, flats, tmp_path, athanor):
+    folds = shutil.copytree(classifier.model.with_name("dear-model.folds"), tmp_path / "m.folds")
+    ended = athanor("train", flats, "--target", "dear", "--out", tmp_path / "m")
+    assert ended.status == 2
+    assert f"{folds} holds the folds of an earlier training. Go on with it (athanor continue {tmp_path}/m)" in ended.err
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "model.json").touch()
+    ended = athanor("train", flats, "--target", "dear", "--out", tmp_path / "m")
+    assert ended.status == 2
+    assert f"or that training more time: athanor continue {tmp_path}/m --time 5m" in ended.err
+
+
+def test_a_name_whose_folds_stand_there_is_not_taken_unasked(flats, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "flats-model.folds").mkdir()
+    model, [note] = train._free_folder(None, flats)
+    assert model == Path("flats-model-2")
+    assert note == "Note: flats-model.folds has the folds of a training: athanor continue flats-model"
+
+
 def test_a_folder_that_holds_something_is_not_written_into(flats, tmp_path, run_process):
     (tmp_path / "mine.txt").write_text("mine")
     ended = run_process("train", flats, "--target", "dear", "--out", tmp_path)
@@ -138,8 +176,8 @@ def test_a_limit_is_kept_from_the_start_of_the_process_and_a_model_is_never_over
 class Training:
     """A training without an end, and its lines."""
 
-    def __init__(self, flats: Path, folder: Path) -> None:
-        words = ["train", str(flats), "--target", "dear", "--time", "10m", "--out", str(folder / "model")]
+    def __init__(self, flats: Path, folder: Path, *more: str) -> None:
+        words = ["train", str(flats), "--target", "dear", "--time", "10m", "--out", str(folder / "model"), *more]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "athanor.cli.main", *words],
             stderr=subprocess.PIPE,
@@ -189,7 +227,7 @@ def test_ctrl_c_sigterm_and_sighup_end_with_the_best_so_far(number, name, traini
     assert f"{name}: finishing with the best so far." in err
     assert f"(finish requested by {name})" in out
     assert (tmp_path / "model" / "model.json").is_file()
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "model.folds"]
 
 
 def test_after_a_second_ctrl_c_there_is_a_model_and_status_0_or_nothing_at_all(training, tmp_path):
@@ -198,16 +236,17 @@ def test_after_a_second_ctrl_c_there_is_a_model_and_status_0_or_nothing_at_all(t
     training.read_until("finishing")
     training.interrupt()
     status, _, err = training.end()
-    left = [path.name for path in tmp_path.iterdir()]
-    assert (status, left) in [(0, ["model"]), (130, [])], err
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert (status, left) in [(0, ["model", "model.folds"]), (130, [])], err
 
 
-def test_what_a_killed_training_left_is_removed_by_the_next_which_says_so(training, flats, tmp_path):
+def test_what_a_killed_training_left_that_was_to_keep_nothing_is_removed_by_the_next_which_says_so(flats, tmp_path):
+    training = Training(flats, tmp_path, "--no-keep")
     training.read_until("Model on disk")
     training.process.kill()
     training.end()
     [left] = tmp_path.iterdir()
-    following = Training(flats, tmp_path)
+    following = Training(flats, tmp_path, "--no-keep")
     seen = following.read_until("Read ")
     following.interrupt(signal.SIGTERM)
     following.end()

@@ -15,6 +15,7 @@ from athanor.cli.training_file import read_file
 from athanor.engine import training_table
 from athanor.engine.dataset_files import arrays_of
 from athanor.engine.readers import ReaderOptions
+from athanor.errors import Impossible
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -29,10 +30,8 @@ def read_it(tmp_path):
         file.write_text(text)
         said = []
         question = Question(target="y", problem=None, metric=None, positive=None, weight=None, exclude=("z",))
-        limits = {"memory_limit": 10**9, "seed": 0} | given
-        task, dataset = read_file(
-            file, ReaderOptions(), question, folder=tmp_path / "segments", say=said.append, **limits
-        )
+        limits = {"memory_limit": 10**9, "rows_for": 10**9, "seed": 0} | given
+        task, dataset = read_file(file, ReaderOptions(), question, folder=tmp_path, say=said.append, **limits)
         assert not (tmp_path / "segments").exists()
         return task, dataset, said
 
@@ -62,7 +61,8 @@ def test_a_compressed_file_is_taken_for_larger_than_it_is_whatever_it_is_called(
     asked = []
     monkeypatch.setattr(training_file, "LARGE", 2 * file.stat().st_size)
     monkeypatch.setattr(training_file, "_read_large", lambda *_, **__: asked.append("large"))
-    read_file(file, ReaderOptions(), None, memory_limit=10**9, seed=0, folder=tmp_path / "segments", say=asked.append)
+    limits = {"memory_limit": 10**9, "rows_for": 10**9, "seed": 0}
+    read_file(file, ReaderOptions(), None, folder=tmp_path, say=asked.append, **limits)
     assert asked == ["large"]
 
 
@@ -70,6 +70,36 @@ def test_rows_are_drawn_where_memory_is_short(read_it, monkeypatch):
     monkeypatch.setattr(training_file, "LARGE", 1)
     monkeypatch.setattr(training_table, "_PROCESSES", 400_000_000)
     monkeypatch.setattr(training_table, "_LEAST_SHARE", 1e-4)
-    _, dataset, said = read_it(TEXT, memory_limit=400_000_000)
+    _, dataset, said = read_it(TEXT, rows_for=400_000_000)  # whatever there is now: a continuation needs the same rows
     assert 1000 < dataset.n_rows < 5000
     assert said[-1].startswith(f"Note: Learning from {dataset.n_rows:,} of 5,000 rows")
+
+
+def test_what_is_read_in_this_process_depends_on_the_cap(tmp_path, monkeypatch):
+    file = tmp_path / "t.csv"
+    file.write_text(TEXT)
+    size = file.stat().st_size
+    asked = []
+    monkeypatch.setattr(training_file, "SMALL", 1)
+    monkeypatch.setattr(training_file, "_BESIDE", 0)
+    monkeypatch.setattr(training_file, "_TAKEN", 2)
+    monkeypatch.setattr(training_file, "_read_large", lambda *_, **given: asked.append(given["memory_limit"]))
+    for limits in ((2 * size - 2, 10**9), (10**9, 2 * size - 2)):
+        read_file(file, ReaderOptions(), None, **_limits(*limits), folder=tmp_path, say=asked.append)
+    assert asked == [2 * size - 2, 10**9]
+
+
+def test_a_file_that_takes_more_time_to_read_than_is_left_is_given_up_in_words(read_it, monkeypatch):
+    monkeypatch.setattr(training_file, "_PER_S", 1)
+    with pytest.raises(Impossible, match=r"The time limit ended while .*t\.csv was read: .* give more --time"):
+        read_it(TEXT, until=0.0)
+
+
+def test_a_file_that_takes_more_memory_to_read_than_the_cap_is_given_up_in_words(read_it, monkeypatch):
+    monkeypatch.setattr(training_file, "LARGE", 1)
+    with pytest.raises(Impossible, match=r"Reading .*t\.csv needs more than the cap of 1\.0 MB; raise --memory"):
+        read_it(TEXT, memory_limit=2**20)
+
+
+def _limits(memory_limit, rows_for):
+    return {"memory_limit": memory_limit, "rows_for": rows_for, "seed": 0}

@@ -1,25 +1,15 @@
-"""The hidden folder beside a model: gone with its training, and swept where that was killed."""
+"""The folders beside a model: folds that stay, and hidden ones that are gone with their training."""
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
-from athanor.cli.work_folder import LOCK, put_in_place, remove_left_behind, work_folder
-
-
-class Saved:
-    """A result, as far as it is put in place."""
-
-    def __init__(self, error=None):
-        self.error = error
-
-    def save(self, folder):
-        folder.mkdir(exist_ok=True)
-        (folder / "part.txt").write_text("part")
-        if self.error:
-            raise self.error
-        (folder / "model.json").write_text("{}")
+from athanor.cli import work_folder as folders
+from athanor.cli.asked import ASKED
+from athanor.cli.work_folder import LOCK, folds_of, kept_folds, new_folds, remove_left_behind, size_of, work_folder
+from athanor.errors import Conflict, InvalidInput
 
 
 @pytest.fixture
@@ -40,8 +30,8 @@ def test_folders_that_were_made_for_it_go_too_unless_the_model_is_there(tmp_path
         pass
     assert list(tmp_path.iterdir()) == []
     with work_folder(tmp_path / "a" / "b" / "model") as work:
-        put_in_place(Saved(), tmp_path / "a" / "b" / "model", work)
-    assert (tmp_path / "a" / "b" / "model" / "model.json").is_file()
+        work.with_name("model").mkdir()
+    assert (tmp_path / "a" / "b" / "model").is_dir()
 
 
 def test_one_whose_training_goes_on_is_not_removed(model):
@@ -74,27 +64,66 @@ def test_hidden_folders_of_others_are_left_alone(model):
     assert len(list(model.parent.iterdir())) == 2
 
 
-@pytest.mark.parametrize("is_there", [False, True], ids=["new", "empty"])
-def test_a_model_that_cannot_be_written_whole_is_not_there_in_part(is_there, model):
-    if is_there:
-        model.mkdir()
-    with work_folder(model) as work, pytest.raises(OSError, match="full"):
-        put_in_place(Saved(OSError(28, "full")), model, work)
-    assert list(model.parent.iterdir()) == ([model] if is_there else [])
-    assert not is_there or list(model.iterdir()) == []
+def stays():
+    return True
 
 
-def test_what_someone_else_put_there_meanwhile_stays(model):
-    with work_folder(model) as work:
-        result = Saved()
-        save = result.save
+def goes():
+    return False
 
-        def late(folder):
-            save(folder)
-            model.mkdir()
-            (model / "mine.txt").write_text("mine")
 
-        result.save = late
-        with pytest.raises(FileExistsError, match="Something else was put there"):
-            put_in_place(result, model, work)
-    assert [path.name for path in model.iterdir()] == ["mine.txt"]
+def test_folds_stand_beside_the_model_under_its_name_and_stay_where_they_are_to(model):
+    with new_folds(model, stay=stays) as folds:
+        (folds / "trials").mkdir()
+        for work in ("scratch", "segments", "new", "model"):
+            (folds / work).mkdir()
+    assert folds == model.with_name("model.folds")
+    assert sorted(path.name for path in folds.iterdir()) == [LOCK, "trials"]
+
+
+def test_folds_that_are_not_to_stay_are_gone_with_the_folders_that_were_made_for_them(tmp_path):
+    with new_folds(tmp_path / "a" / "model", stay=goes) as folds:
+        (folds / "trials").mkdir()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_folds_stand_no_others_are_begun_but_in_what_was_killed_before_it_began(model):
+    with new_folds(model, stay=stays) as folds:
+        (folds / ASKED).touch()
+    with pytest.raises(InvalidInput, match=r"Go on with it \(athanor continue"), new_folds(model, stay=stays):
+        pass
+    (folds / ASKED).rename(folds / f"{ASKED}.new")
+    (folds / "segments").mkdir()
+    with new_folds(model, stay=stays):
+        assert not (folds / "segments").exists()
+    (folds / "mine").touch()
+    with pytest.raises(InvalidInput, match="exists and is not empty"), new_folds(model, stay=goes):
+        pass
+    assert (folds / "mine").exists()
+
+
+def test_folds_are_for_one_process_at_a_time(model, monkeypatch):
+    monkeypatch.setattr(folders, "PAUSE_S", 0)
+    with new_folds(model, stay=stays) as folds:
+        for other in (kept_folds(model), new_folds(model, stay=goes)):
+            with pytest.raises(Conflict, match=r"model.folds is in use: another process is training there"), other:
+                pass
+    with kept_folds(model) as kept:
+        assert kept == folds
+
+
+def test_folds_of_the_folder_where_one_stands_or_of_a_link_are_beside_what_it_is(tmp_path, monkeypatch):
+    (tmp_path / "model").mkdir()
+    monkeypatch.chdir(tmp_path / "model")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "link").symlink_to(tmp_path / "model")
+    for named in (Path(), tmp_path / "elsewhere" / "link"):
+        assert folds_of(named) == tmp_path / "model.folds"
+    assert folds_of(Path("m")) == Path("m.folds")
+
+
+def test_a_file_with_two_names_counts_once(tmp_path):
+    (tmp_path / "a").write_bytes(b"x" * 1000)
+    os.link(tmp_path / "a", tmp_path / "b")
+    (tmp_path / "c").symlink_to(tmp_path / "a")
+    assert size_of(tmp_path) == 1000

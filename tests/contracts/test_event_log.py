@@ -1,4 +1,4 @@
-"""What every event log promises: numbers without holes, oldest first, own jobs only."""
+"""What every event log promises: rising numbers that are never given twice, oldest first, own jobs only."""
 
 from __future__ import annotations
 
@@ -80,6 +80,34 @@ def test_a_payload_keeps_its_order_and_says_null_for_what_is_no_number(records, 
     assert list(stored.items()) == list((payload | {"worse": None, "worst": None}).items())
 
 
+def test_of_a_kind_that_is_replaced_the_newest_stays_and_no_number_comes_back(records, world, job, told):
+    with records.change(EVERYONE) as tx:
+        tx.events.keep_newest(job.id, LINE)
+    with records.change(EVERYONE) as tx:
+        assert [(event.seq, event.kind) for event in tx.events.after(job.id)] == [
+            (2, PROGRESS), (4, FOLD), (5, LINE), (6, PROGRESS)
+        ]  # fmt: skip
+        tx.events.keep_newest(job.id, PROGRESS)
+        assert seqs(tx.events.after(job.id)) == [4, 5, 6]
+        tx.events.append(job.id, [(world.now, PROGRESS, {})])
+        tx.events.keep_newest(job.id, PROGRESS)
+        assert seqs(tx.events.after(job.id)) == [4, 5, 7]
+
+
+def test_of_a_kind_that_was_never_told_there_is_nothing_to_forget(records, world, job, told):
+    with records.change(world.id) as tx:
+        tx.events.keep_newest(job.id, EventKind.LEADERBOARD)
+        tx.events.keep_newest(new_id(), LINE)
+        assert len(tx.events.after(job.id)) == 6
+
+
+def test_events_are_counted_as_many_as_are_kept(records, world, job, told):
+    with records.change(world.id) as tx:
+        assert (tx.events.count(job.id), tx.events.count(new_id())) == (6, 0)
+        tx.events.keep_newest(job.id, LINE)
+        assert tx.events.count(job.id) == 4
+
+
 def test_an_empty_batch_is_nothing(records, world, job):
     with records.change(world.id) as tx:
         tx.events.append(job.id, [])
@@ -108,6 +136,8 @@ def test_another_organizations_events_do_not_exist(records, new_world, job, told
     with records.change(stranger.id) as tx:
         assert tx.events.after(job.id) == []
         assert tx.events.last(job.id, kinds=[LINE]) == []
+        assert tx.events.count(job.id) == 0
+        tx.events.keep_newest(job.id, LINE)
         tx.events.remove(job.id)
         with pytest.raises(NotFound):
             tx.events.append(job.id, [(stranger.now, LINE, {})])

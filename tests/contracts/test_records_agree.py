@@ -60,6 +60,8 @@ OPERATIONS = (
     | st.tuples(st.just("append"), NUMBERS, st.lists(KINDS, max_size=3))
     | st.tuples(st.just("after"), NUMBERS, NUMBERS, st.none() | st.lists(KINDS), NUMBERS)
     | st.tuples(st.just("last"), NUMBERS, st.lists(KINDS), NUMBERS)
+    | st.tuples(st.just("keep_newest"), NUMBERS, KINDS)
+    | st.tuples(st.just("count"), NUMBERS)
     | st.tuples(st.just("forget"), NUMBERS)
 )
 CHANGES = st.tuples(
@@ -97,6 +99,8 @@ def act(tx, world, what, *rest):
         "append": lambda kinds: tx.events.append(job_id, [(world.now, kind, {"n": 1}) for kind in kinds]),
         "after": lambda seq, kinds, limit: tx.events.after(job_id, seq, kinds=kinds, limit=limit),
         "last": lambda kinds, limit: tx.events.last(job_id, kinds=kinds, limit=limit),
+        "keep_newest": lambda kind: tx.events.keep_newest(job_id, kind),
+        "count": lambda: tx.events.count(job_id),
         "forget": lambda: tx.events.remove(job_id),
     }[what](*rest[1:])
 

@@ -12,6 +12,7 @@ from athanor.core.job import (
     LANES,
     LEASE,
     MAX_FRUITLESS_ATTEMPTS,
+    TRAINING,
     TRANSITIONS,
     Job,
     JobKind,
@@ -61,6 +62,11 @@ def test_the_table_says_for_every_state_where_it_leads():
 
 def test_every_kind_of_job_has_a_lane():
     assert set(LANES) == set(JobKind)
+
+
+def test_what_trains_a_run_waits_in_the_lane_of_trainings():
+    assert {kind for kind in JobKind if a_job(kind=kind).trains} == {JobKind.TRAIN, JobKind.CONTINUE}
+    assert all(LANES[kind] is Lane.TRAIN for kind in TRAINING)
 
 
 def test_only_an_explicit_trigger_leads_on_from_a_final_state():
@@ -152,6 +158,11 @@ def test_old_folds_are_no_excuse_for_attempts_that_bring_none():
         assert job.state is JobState.QUEUED
         job = lost_after(job, checkpoints=7)
     assert job.state is JobState.FAILED
+
+
+def test_folds_that_were_there_when_the_job_was_made_are_no_excuse_either():
+    assert lost_after(a_job(checkpoints=7), checkpoints=7).fruitless == 1
+    assert lost_after(a_job(checkpoints=7), checkpoints=8).fruitless == 0
 
 
 def test_one_fold_forgives_the_attempts_before_it():

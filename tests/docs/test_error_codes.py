@@ -13,11 +13,18 @@ from athanor.api.statuses import STATUS
 
 ROOT = Path(__file__).parent.parent.parent
 # Said when a process starts, by what no route asks for, or by what VecML operations alone ask for, which send no code.
-NEVER_SENT = {"newer-database", "data-folder-in-use", "job-not-running", "project-exists", "model-exists"}
+NEVER_SENT = {"newer-database", "data-folder-in-use", "project-exists", "model-exists"}
 # What the routes of a dialect cannot come to.
 NOT_IN = {
-    "native": {"job-running", "job-finished", "job-not-completed", "model-in-use", "model-not-deployed"},
-    "workbench": {"row-id-taken", "dataset-in-use", "profile-failed"},
+    "native": {"job-not-completed", "model-in-use", "model-not-deployed"},
+    "workbench": {
+        "row-id-taken",
+        "dataset-in-use",
+        "profile-failed",
+        "job-not-running",
+        "checkpoints-gone",
+        "dataset-gone",
+    },
 }
 SPELLED: Mapping[str, Mapping[str, str]] = {"native": {}, "workbench": CODES}  # core → vendor, where it is another word
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,18 @@ def keep(store, trial="t", fold=0, *, text="model", block=BLOCK):
     )  # fmt: skip
     store.keep_fold(folder, record, block)
     return record
+
+
+def snap(store, trial="t", fold=0, *, text="so far", block=BLOCK):
+    """A snapshot of the fold's fit, which is under way."""
+    folder = store.new_folder()
+    (folder / "model.txt").write_text(text)
+    record = FoldRecord(
+        trial=trial, family="linear", view="codes", fold=fold, score=0.25, fit_s=1.0, predict_s=0.1, n_features=3,
+        truncated=False, files=sha256_of(folder), n_rows=9, curve=((1, 0.75), (2, 0.5)),
+    )  # fmt: skip
+    store.keep_snapshot(folder, record, block)
+    return replace(record, truncated=True)
 
 
 def save(store, text="a model"):
@@ -87,6 +101,68 @@ def test_a_fold_is_never_replaced(store):
     assert (store.model_folder("t", 0) / "model.txt").read_text() == "first"
     assert np.array_equal(store.out_of_fold("t", 0), BLOCK)
     assert (store.folder / "fits.log").read_text() == "t 0\n"
+
+
+def test_a_fold_comes_back_with_its_curve_and_one_from_before_there_were_curves_without(store):
+    record = replace(keep(store), n_rows=40, curve=((1, 0.5), (7, 0.25)))
+    path = store.folder / "trials" / "t" / "fold-0" / "fold.json"
+    path.write_text(json.dumps(asdict(record)))
+    assert store.finished() == [record]
+    path.write_text(
+        json.dumps({name: fact for name, fact in asdict(record).items() if name not in {"n_rows", "curve"}})
+    )
+    assert store.finished() == [replace(record, n_rows=0, curve=())]
+
+
+# --- snapshots ------------------------------------------------------------------------------------------------------
+
+
+def test_a_snapshot_is_no_finished_fold(store):
+    snap(store)
+    assert store.finished() == []
+    assert checkpoint.n_finished(store.folder) == 0
+
+
+def test_a_snapshot_that_is_taken_is_a_finished_and_truncated_fold(store):
+    expected = snap(store, fold=2)
+    assert store.take_snapshot("t", 2) == expected
+    assert store.finished() == [expected]
+    assert expected.truncated
+    assert np.array_equal(store.out_of_fold("t", 2), BLOCK)
+    assert sha256_of(store.model_folder("t", 2)) == expected.files
+    assert (store.folder / "fits.log").read_text() == "t 2\n"
+    assert store.take_snapshot("t", 2) is None
+
+
+def test_the_newest_snapshot_is_taken(store):
+    snap(store, text="first")
+    snap(store, text="second", block=BLOCK + 1)
+    store.take_snapshot("t", 0)
+    assert (store.model_folder("t", 0) / "model.txt").read_text() == "second"
+    assert np.array_equal(store.out_of_fold("t", 0), BLOCK + 1)
+
+
+def test_without_a_snapshot_there_is_nothing_to_take(store):
+    snap(store, fold=1)
+    assert store.take_snapshot("t", 0) is None
+    assert store.take_snapshot("u", 1) is None
+
+
+def test_a_finished_fold_removes_its_snapshot_and_no_other(store):
+    snap(store)
+    other = snap(store, fold=1)
+    record = keep(store)
+    assert store.take_snapshot("t", 0) is None
+    assert store.finished() == [record]
+    assert store.take_snapshot("t", 1) == other
+
+
+def test_the_snapshots_of_an_earlier_attempt_are_swept(store):
+    snap(store)
+    store.claim("print")
+    assert store.take_snapshot("t", 0) is None
+    snap(store)
+    assert store.take_snapshot("t", 0) is not None
 
 
 # --- views ----------------------------------------------------------------------------------------------------------
@@ -285,3 +361,50 @@ def test_whenever_the_fitter_is_killed_a_fold_is_there_whole_or_not_at_all(tmp_p
         assert len(store.finished()) == 1
     assert set(killed) == {0, 1}
     assert killed == sorted(killed)  # once it is there it stays
+
+
+def whole(store, record):
+    """The fold of this record is there, with all that belongs to it."""
+    files = {path.name: path.read_bytes() for path in store.model_folder(record.trial, record.fold).iterdir()}
+    return sha256_of(store.model_folder(record.trial, record.fold)) == record.files and len(files) == 1
+
+
+def test_whenever_the_fitter_is_killed_there_is_a_whole_snapshot_or_none(tmp_path, no_disk):
+    found = []
+    for number in range(1000):
+        store = FolderCheckpoints(tmp_path / str(number))
+        store.claim("print")
+        snap(store, text="old")
+        if not is_killed_at(number, lambda: snap(store, text="new", block=BLOCK + 1)):  # noqa: B023
+            break
+        assert store.finished() == []
+        record = store.take_snapshot("t", 0)
+        if record is None:
+            found.append("none")
+            continue
+        found.append((store.model_folder("t", 0) / "model.txt").read_text())
+        assert whole(store, record)
+        assert np.array_equal(store.out_of_fold("t", 0), BLOCK + (found[-1] == "new"))
+    assert found[0] == "old"
+    assert found[-1] == "new"
+    assert found == sorted(found, key=["old", "none", "new"].index)
+    assert found.count("none") < 6
+
+
+def test_whenever_the_one_who_takes_it_is_killed_a_snapshot_is_a_whole_fold_or_gone_with_the_next_attempt(
+    tmp_path, no_disk
+):
+    found = []
+    for number in range(1000):
+        store = FolderCheckpoints(tmp_path / str(number))
+        store.claim("print")
+        snap(store)
+        if not is_killed_at(number, lambda: store.take_snapshot("t", 0)):  # noqa: B023
+            break
+        store.claim("print")
+        records = store.finished()
+        found.append(len(records))
+        assert all(whole(store, record) for record in records)
+        assert store.take_snapshot("t", 0) is None
+    assert set(found) == {0, 1}
+    assert found == sorted(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from athanor.engine.checkpoint import FolderCheckpoints, sha256_of
 from athanor.engine.crossfit import CrossFitter, FoldFit, fewer_rows
 from athanor.engine.dataset import Numbers, Words
 from athanor.engine.features import VIEWS
-from athanor.engine.models import FAMILIES
+from athanor.engine.models import FAMILIES, Step
 from athanor.engine.plan import Plan
 from athanor.engine.seeds import seed_for
 from athanor.engine.task import Task
@@ -43,13 +43,20 @@ class Scripted:
     label: str = "Scripted"
     view: str = "codes"
     margin: float = 0.5
-    asks: int = 0  # how often it asks whether to stop
+    asks: int = 0  # how often it asks whether to end
+    losses: tuple = ()  # of its steps
+    work: object = lambda: None  # is done in each step
     given: list = field(default_factory=list)
     told: list = field(default_factory=list)
 
     def fit(self, given, options):
         self.given.append(given)
-        self.told += [given.stop() for _ in range(self.asks)]
+        for n in range(1, max(self.asks, len(self.losses)) + 1):
+            self.work()
+            loss = self.losses[n - 1] if self.losses else None
+            self.told.append(given.watch(Step(n=n, model=lambda n=n: Constant(n / 100), loss=loss)))
+            if self.losses and self.told[-1]:
+                break
         return Constant(self.margin)
 
 
@@ -70,8 +77,21 @@ def fitter(given, tmp_path):
     return a_fitter(given, tmp_path / "run")
 
 
-def a_fitter(given, folder, closing=lambda: False):
-    return CrossFitter(given, FolderCheckpoints(folder), closing)
+def a_fitter(given, folder, closing=lambda: False, **more):
+    return CrossFitter(given, FolderCheckpoints(folder), closing, **more)
+
+
+class Clock:
+    """Stands still unless a test moves it."""
+
+    def __init__(self):
+        self.at = 1000.0
+
+    def __call__(self):
+        return self.at
+
+    def work(self, seconds):
+        self.at += seconds
 
 
 def an_order(trial="t", fold=0, *, family="scripted", **more):
@@ -206,6 +226,7 @@ def test_a_fold_keeps_its_model_its_answers_and_what_they_are_worth(fitter, fami
     assert record.score == 0.5  # roc_auc of a constant
     assert record.n_features == 3
     assert not record.truncated
+    assert (record.n_rows, record.curve) == (60, ())
     assert record.files == sha256_of(store.model_folder("t", 2))
     block = store.out_of_fold("t", 2)
     assert (block.shape, block.dtype) == (((given.folds == 2).sum(), 1), np.float32)
@@ -256,3 +277,94 @@ def test_when_everybody_stops_a_fit_does_and_it_stays_stopped(given, family, tmp
     record = a_fitter(given, tmp_path / "run", closing=lambda: next(said)).fit(an_order())
     assert record.truncated
     assert family.told == [False, True, True, True]
+
+
+def test_a_fit_is_back_before_its_deadline_and_not_one_step_after(given, family, tmp_path):
+    clock = Clock()
+    family.losses, family.work = (0.5,) * 100, lambda: clock.work(1.0)
+    fitter = a_fitter(given, tmp_path / "run", clock=clock)
+    assert fitter.fit(an_order(deadline=clock.at + 9.9)).truncated
+    assert family.told == [False] * 8 + [True]
+
+
+# --- on the way -------------------------------------------------------------------------------------------------------
+
+
+def test_the_learning_curve_is_kept_with_the_fold(fitter, family):
+    family.losses = (0.75, 0.5, 0.625)
+    record = fitter.fit(an_order())
+    assert record.curve == ((1, 0.75), (2, 0.5), (3, 0.625))
+    assert fitter.checkpoints.finished() == [record]
+
+
+def test_a_fit_that_is_killed_late_leaves_a_snapshot(given, family, tmp_path):
+    clock = Clock()
+
+    def work():
+        clock.work(1.0)
+        if len(family.told) == 5:
+            raise KeyboardInterrupt
+
+    family.losses, family.work = (0.75, 0.5, 0.25, 0.5, 0.5, 0.5, 0.5), work
+    fitter = a_fitter(given, tmp_path / "run", clock=clock)
+    with pytest.raises(KeyboardInterrupt):
+        fitter.fit(an_order(fold=1, deadline=clock.at + 60.0))
+    store = fitter.checkpoints
+    assert store.finished() == []
+    record = store.take_snapshot("t", 1)
+    assert store.finished() == [record]
+    assert record.truncated
+    assert record.curve == ((1, 0.75), (2, 0.5), (3, 0.25), (4, 0.5))
+    assert (record.fit_s, record.score, record.n_rows) == (4.0, 0.5, 60)
+    assert record.files == sha256_of(store.model_folder("t", 1))
+    assert np.allclose(store.out_of_fold("t", 1), 0.04)
+    assert len(store.out_of_fold("t", 1)) == (given.folds == 1).sum()
+
+
+def test_a_finished_fold_leaves_no_snapshot(given, family, tmp_path):
+    clock = Clock()
+    family.losses, family.work = (0.5,) * 9, lambda: clock.work(1.0)
+    fitter = a_fitter(given, tmp_path / "run", clock=clock)
+    record = fitter.fit(an_order(deadline=clock.at + 60.0))
+    assert not record.truncated
+    assert fitter.checkpoints.take_snapshot("t", 0) is None
+    assert list((tmp_path / "run").glob("snapshots/*/*")) == []
+
+
+def test_without_a_deadline_there_are_no_snapshots(given, family, tmp_path, monkeypatch):
+    clock, kept = Clock(), []
+    monkeypatch.setattr(FolderCheckpoints, "keep_snapshot", lambda *_: kept.append(True))
+    family.losses, family.work = (0.5,) * 9, lambda: clock.work(100.0)
+    a_fitter(given, tmp_path / "run", clock=clock).fit(an_order())
+    assert kept == []
+
+
+def test_a_model_so_far_that_answers_no_numbers_is_no_snapshot(given, family, tmp_path, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(Constant, "margins", lambda self, X: np.full((X.shape[0], 1), np.nan))
+    family.losses, family.work = (0.5,) * 9, lambda: clock.work(1.0)
+    fitter = a_fitter(given, tmp_path / "run", clock=clock)
+    with pytest.raises(Impossible, match="not finite"):
+        fitter.fit(an_order(deadline=clock.at + 60.0))
+    assert fitter.checkpoints.take_snapshot("t", 0) is None
+
+
+@pytest.mark.parametrize("name", ["linear", "lightgbm"])
+def test_snapshots_change_no_bit_of_the_fold(given, tmp_path, name, monkeypatch):
+    """On a clock that goes on by a second at each look, so that snapshots are made and no deadline is met."""
+    clock, kept = Clock(), []
+    keep = FolderCheckpoints.keep_snapshot
+    monkeypatch.setattr(FolderCheckpoints, "keep_snapshot", lambda *parts: kept.append(keep(*parts)))
+
+    def ticking():
+        clock.work(1.0)
+        return clock.at
+
+    order = an_order(family=name, options=FAMILIES[name].portfolio()[-1])
+    plain, watched = a_fitter(given, tmp_path / "a"), a_fitter(given, tmp_path / "b", clock=ticking)
+    one = plain.fit(order)
+    assert kept == []
+    two = watched.fit(replace(order, deadline=1e9))
+    assert len(kept) >= 1
+    assert (one.files, one.curve, one.score) == (two.files, two.curve, two.score)
+    assert np.array_equal(plain.checkpoints.out_of_fold("t", 0), watched.checkpoints.out_of_fold("t", 0))

@@ -137,3 +137,10 @@ def test_a_table_without_rows_has_a_schema():
 def test_what_no_reader_makes_is_refused():
     with pytest.raises(InvalidInput, match="Column 'x' holds Duration"):
         infer(pl.DataFrame({"x": pl.Series([1]).cast(pl.Duration("us"))}))
+
+
+def test_columns_of_a_scan_that_is_too_large_for_memory_are_asked_some_at_a_time(monkeypatch):
+    columns = {"x": [0.5 * i for i in range(N)], "y": list(range(N)), "z": [f"w{i % 9}" for i in range(N)]}
+    frame = pl.DataFrame(columns | {"nan": [float("nan")] * N, "inf": [float("inf"), *range(1, N)]})
+    monkeypatch.setattr("athanor.engine.inference._BESIDE", 2)
+    assert infer(frame.lazy(), held_bytes=1) == infer(frame)

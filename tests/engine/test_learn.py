@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import shutil
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,9 +19,10 @@ from athanor.engine.metrics import METRICS
 from athanor.engine.plan import Plan
 from athanor.engine.pool import InlinePool, LocalPool
 from athanor.engine.predictor import Predictor
+from athanor.engine.scores import read_scores
 from athanor.engine.task import Task
 from athanor.engine.training_set import make_training_set
-from athanor.errors import Conflict, Impossible, InvalidInput
+from athanor.errors import Conflict, Impossible, InvalidInput, NotFound
 
 TASK = Task(target="target")
 THREE = Plan(time_limit_s=None, max_trials=3, preset="medium_quality", seed=3)
@@ -232,3 +236,107 @@ def test_in_noise_nothing_looks_learned(make_table):
         board = learn(shuffled, TASK, THREE, pool=InlinePool()).leaderboard
         found += [row.score for row in board if row.trial != "ensemble"]
     assert 0.45 < np.mean(found) < 0.52  # 18 areas under the curve of 300 rows; each has a standard error of 0.03
+
+
+TWO = Plan(time_limit_s=None, max_trials=2, preset="medium_quality", seed=3)
+
+
+@pytest.mark.parametrize("problem", ["binary", "multiclass", "regression"])
+def test_two_trials_and_one_more_fit_the_folds_of_three_at_once_and_serve_the_same_or_the_better_model_before(
+    make_table, tmp_path, problem
+):
+    table, stores = make_table(problem=problem), [FolderCheckpoints(tmp_path / name) for name in ("once", "later")]
+    at_once = learn(table, TASK, THREE, pool=InlinePool(), checkpoints=stores[0])
+    two = learn(table, TASK, TWO, pool=InlinePool(), checkpoints=stores[1])
+    continued = two.continue_(more_trials=1)
+    folds = [(record.trial, record.fold) for record in stores[0].finished()]
+    assert folds == [(record.trial, record.fold) for record in stores[1].finished()]
+    assert len(folds) == 9
+    for trial, fold in folds:
+        assert np.array_equal(*(store.out_of_fold(trial, fold) for store in stores))
+    # A model that is better on the rows of all folds stays, whatever three at once would have come to.
+    served = [bits_of(result.predictor.predict(table)) for result in (at_once, two)]
+    assert bits_of(continued.predictor.predict(table)) in served
+
+
+def bits_of(answers):
+    return (answers.values if answers.probabilities is None else answers.probabilities).tobytes()
+
+
+def test_a_continuation_fits_no_fold_twice_and_says_what_it_restored(make_table, tmp_path):
+    heard = []
+    result = learn(make_table(), TASK, TWO, pool=InlinePool(), checkpoints=FolderCheckpoints(tmp_path))
+    result.continue_(more_trials=1, tell=heard.append)
+    fits = (tmp_path / "fits.log").read_text().splitlines()
+    assert len(fits) == len(set(fits)) == 9
+    assert [event.restored for event in heard if isinstance(event, FoldFinished)] == [True] * 6 + [False] * 3
+
+
+def test_a_result_and_its_predictor_stay_as_they_are_when_it_is_continued(make_table, tmp_path):
+    table = make_table()
+    result = learn(table, TASK, replace(TWO, max_trials=1), pool=InlinePool())
+    before = bits_of(Predictor.load(result.folder).predict(table))
+    continued = result.continue_(more_trials=2)
+    further = continued.continue_(more_trials=1)
+    assert len({row.trial for row in continued.leaderboard}) > len({row.trial for row in result.leaderboard})
+    assert continued.folder != result.folder
+    assert bits_of(result.predictor.predict(table)) == before
+    result.save(tmp_path / "model")
+    assert bits_of(Predictor.load(tmp_path / "model").predict(table)) == before
+    assert continued.predictor.predict(table) is not None
+    assert further.predictor.predict(table) is not None
+
+
+def test_the_folds_of_a_result_live_as_long_as_it_or_its_continuation_or_its_predictor(make_table):
+    table = make_table()
+    result = learn(table, TASK, TWO, pool=InlinePool())
+    folder = result.folder
+    continued = result.continue_(more_trials=1)
+    del result
+    gc.collect()
+    assert continued.folder.is_dir()
+    assert folder.parent.is_dir()
+    predictor, folder = continued.predictor, continued.folder
+    del continued
+    gc.collect()
+    assert predictor.folder.is_dir()
+    del predictor
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_more_time_starts_a_clock_of_its_own_and_makes_nothing_worse(make_table):
+    heard = []
+    table = make_table()
+    result = learn(table, TASK, TWO, pool=InlinePool())
+    continued = result.continue_(time_limit_s=30.0, tell=heard.append)
+    assert continued.score >= result.score
+    assert [event.time_limit_s for event in heard if isinstance(event, Started)] == [30.0]
+
+
+def test_a_continuation_is_validated_again(make_table):
+    heard = []
+    result = learn(make_table(), TASK, TWO, pool=InlinePool(), validation=make_table(n_rows=50, seed=8))
+    continued = result.continue_(more_trials=1, tell=heard.append)
+    assert read_scores(continued.folder).n_rows == 50
+
+
+def test_going_on_without_a_word_how_far_is_refused(make_table):
+    result = learn(make_table(), TASK, TWO, pool=InlinePool())
+    with pytest.raises(InvalidInput, match="more time or more trials"):
+        result.continue_()
+
+
+def test_going_on_from_folds_that_are_gone_is_told_in_words(make_table, tmp_path):
+    result = learn(make_table(), TASK, TWO, pool=InlinePool(), checkpoints=FolderCheckpoints(tmp_path / "folds"))
+    shutil.rmtree(tmp_path / "folds")
+    with pytest.raises(NotFound, match="The folds of this run are gone"):
+        result.continue_(more_trials=1)
+    with pytest.raises(NotFound, match="The folds of this run are gone"):
+        learn(make_table(), TASK, THREE, checkpoints=FolderCheckpoints(tmp_path / "other"), continues=True)
+
+
+def test_what_was_not_learned_here_cannot_go_on(make_table):
+    result = learn(make_table(), TASK, TWO, pool=InlinePool())
+    with pytest.raises(NotFound, match="Only what `learn` gave"):
+        replace(result, _origin=None).continue_(more_trials=1)

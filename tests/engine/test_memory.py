@@ -57,3 +57,42 @@ def test_a_process_that_is_gone_has_nobody_below_it():
 def test_there_is_memory_and_a_core_to_work_with():
     assert memory.available() > 0
     assert 1 <= memory.cores() <= (os.cpu_count() or 1)
+
+
+def test_what_a_process_has_for_itself_is_told_apart_from_files_that_it_has_mapped(tmp_path):
+    path = tmp_path / "mapped"
+    path.write_bytes(b"x" * 32 * 2**20)
+    before = memory.Parts.of(os.getpid())
+    with path.open("rb") as file:
+        mapped = mmap(file.fileno(), 0, prot=1)
+        assert mapped[:: 2**12].count(b"x") == 2**13
+        after = memory.Parts.of(os.getpid())
+    assert after.files - before.files > 24 * 2**20
+    assert abs(after.own - before.own) < 8 * 2**20
+    assert memory.Parts.of(NOBODY) == memory.Parts(own=0, files=0)
+
+
+def test_a_folder_is_as_large_as_all_its_files(tmp_path):
+    (tmp_path / "below").mkdir()
+    (tmp_path / "a").write_bytes(b"12345")
+    (tmp_path / "below" / "b").write_bytes(b"123")
+    assert memory.size_of(tmp_path) == 8
+
+
+def test_who_asks_for_more_than_the_limit_of_its_data_gets_none():
+    """Files that are mapped to be read do not count, so a table that processes share costs none of it."""
+    program = (
+        "import mmap, os, tempfile\n"
+        "from athanor.engine import memory\n"
+        "with tempfile.TemporaryFile() as file:\n"
+        "    file.truncate(2**28)\n"
+        "    memory.limit_data(memory.private_data() + 2**26)\n"
+        "    table = mmap.mmap(file.fileno(), 2**28, prot=mmap.PROT_READ)\n"
+        "    few = bytearray(2**25)\n"
+        "    try:\n"
+        "        bytearray(2**27)\n"
+        "    except MemoryError:\n"
+        "        print('none', len(table), len(few))\n"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["none", str(2**28), str(2**25)]

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from athanor.engine import memory
+from athanor.engine import memory, nursery
 from athanor.engine.checkpoint import FolderCheckpoints
 from athanor.engine.crossfit import FoldFit, fewer_rows
 from athanor.engine.learn import learn
@@ -233,7 +233,7 @@ def test_over_the_memory_limit_the_largest_fit_is_ended(pool, monkeypatch):
 def test_at_the_memory_limit_nobody_is_ended(pool, monkeypatch):
     held(pool, "fit")
     monkeypatch.setattr(memory, "pss", lambda _: 100)
-    pool.memory_limit = 300  # this process, the nursery and one more
+    pool.memory_limit = 310  # this process, the nursery and one more have 300
     pool._watched_at = 0.0
     assert pool.wait(0.0) == []
 
@@ -252,6 +252,44 @@ def test_a_table_that_is_more_than_the_limit_alone_is_refused_before_the_first_f
     pool.memory_limit = 2**20
     with pytest.raises(Impossible, match="before the first fit; the cap is 1 MB"):
         pool.open(given, store)
+
+
+def test_fits_have_the_room_that_table_and_parents_leave_below_the_limit(processes, given, store):
+    processes.memory_limit = 2**33
+    processes.open(given, store)
+    whole = processes.room
+    processes.memory_limit = 2**33 - 2**30
+    processes.open(given, store)
+    assert 0 < whole < 2**33
+    assert whole - processes.room == pytest.approx(0.97 * 2**30, rel=0.05)
+
+
+@pytest.mark.parametrize("memory_of_fit", [-nursery._RESERVED, None])
+def test_a_fit_gets_no_more_memory_than_it_may_use(pool, make_table, tmp_path, memory_of_fit):
+    """Whatever a library does: the system gives its process no more."""
+    large = make_training_set(make_table(20_000), Task(target="target"), PLAN)
+    pool.open(large, FolderCheckpoints(tmp_path / "large"))
+    pool.submit(an_order(memory=memory_of_fit, room=None))
+    outcome = all_of(pool, 1)["t"]
+    assert outcome.lost == (None if memory_of_fit is None else OUT_OF_MEMORY)
+
+
+def test_some_of_the_fits_under_way_can_be_ended(pool):
+    held(pool, "a", "b")
+    assert [(late.order.trial, late.lost) for late in pool.abandon({"b", "c"})] == [("b", LATE)]
+    assert [late.order.trial for late in pool.abandon()] == ["a"]
+
+
+@pytest.mark.parametrize("status", [1, 71, -signal.SIGABRT, -signal.SIGSEGV])
+def test_a_process_that_gets_no_memory_ends_in_many_ways_and_all_are_told_alike(pool, status, monkeypatch):
+    held(pool, "fit")
+    encoded = -status if status < 0 else status << 8
+    monkeypatch.setattr(pool, "_ask", lambda _: {"status": encoded})
+    (process,) = pool._processes
+    pid = process.pid
+    assert pool._lose(process, None).lost == OUT_OF_MEMORY
+    monkeypatch.undo()
+    assert pool._ask({"end": pid})
 
 
 def test_a_new_table_ends_the_processes_of_the_one_before(pool, make_table, tmp_path):

@@ -16,7 +16,7 @@ from athanor.engine.events import FoldFinished, IncumbentChanged, LeaderboardCha
 from athanor.engine.leaderboard import read_leaderboard
 from athanor.engine.model_files import read_head
 from athanor.engine.plan import Plan
-from athanor.engine.pool import LATE, OUT_OF_MEMORY, Outcome
+from athanor.engine.pool import LATE, NEEDS_ROOM, OUT_OF_MEMORY, Outcome
 from athanor.engine.predictions import Truth
 from athanor.engine.race import Race
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
@@ -62,13 +62,18 @@ class Stage:
     heard: list = field(default_factory=list)
     under_way: list = field(default_factory=list)
     hurried: bool = False
+    memory: int = 0
     peak_memory: int = 0
+    memory_limit: int | None = None
+    room: int | None = None
     look: Callable = lambda event: None  # what else is done with what the race tells
 
     def __post_init__(self):
         self.store = FolderCheckpoints(self.folder)
         self.given = given()
         self.store.claim(self.given.fingerprint())
+        self.lasts = lambda _: self.fit_s
+        self.snapshots = False  # whether fits that never come back had kept some of themselves
         self.budget = Budget(np.inf if self.limit_s is None else self.at + self.limit_s, lambda: self.at)
 
     def race(self):
@@ -92,7 +97,7 @@ class Stage:
     def submit(self, order):
         assert len(self.under_way) < self.size
         self.orders.append(order)
-        self.under_way.append((order, self.at + self.fit_s))
+        self.under_way.append((order, self.at + self.lasts(order)))
 
     def wait(self, timeout_s):
         until = self.at + timeout_s
@@ -120,22 +125,27 @@ class Stage:
             return Outcome(order=order, **said)
         return Outcome(order=order, record=self.keep(order, said))
 
-    def keep(self, order, error):
+    def keep(self, order, error, *, as_snapshot=False):
         written = self.store.new_folder()
         (written / "model.txt").write_text(f"{order.trial} {order.fold}")
         rows = order.fold == FOLDS
         record = FoldRecord(
-            trial=order.trial, family=order.family, view="codes", fold=order.fold, score=abs(error), fit_s=self.fit_s,
-            predict_s=0.1, n_features=1, truncated=False, files=sha256_of(written),
+            trial=order.trial, family=order.family, view="codes", fold=order.fold, score=abs(error),
+            fit_s=self.lasts(order), predict_s=0.1, n_features=1, truncated=as_snapshot, files=sha256_of(written),
         )  # fmt: skip
-        self.store.keep_fold(written, record, (Y[rows] + error).astype(np.float32)[:, None])
+        keep = self.store.keep_snapshot if as_snapshot else self.store.keep_fold
+        keep(written, record, (Y[rows] + error).astype(np.float32)[:, None])
         return record
 
     def hurry(self):
         self.hurried = True
 
-    def abandon(self):
-        late, self.under_way = self.under_way, []
+    def abandon(self, trials=None):
+        late = [each for each in self.under_way if trials is None or each[0].trial in trials]
+        for order, _ in late:
+            if self.snapshots:
+                self.keep(order, 2.0, as_snapshot=True)
+        self.under_way = [each for each in self.under_way if each not in late]
         return [Outcome(order=order, lost=LATE) for order, _ in late]
 
     def _says(self, order):
@@ -264,13 +274,13 @@ def test_a_newcomer_that_is_worse_on_common_rows_does_not_replace_the_incumbent(
 
 
 def test_the_model_of_an_earlier_attempt_stays_where_the_newcomer_is_worse_on_common_rows(stage, tmp_path, monkeypatch):
-    first = stage(script={"a": [1] * 4, "b": [9] * 4}, cut_after=6)
+    first = stage(script={"a": [1] * 4, "b": [9] * 4}, cut_after=6, limit_s=1000.0)
     with pytest.raises(KeyboardInterrupt):
         first.run()
     assert first.saved() == {"a": (1.0, [0, 1, 2])}
     weigh = racing.Standings.weigh
     monkeypatch.setattr(racing.Standings, "weigh", lambda self, trials, **more: weigh(self, ["b"], **more))
-    second = stage(script={"a": [1] * 4, "b": [9] * 4})
+    second = stage(script={"a": [1] * 4, "b": [9] * 4}, limit_s=1000.0)
     second.run()
     assert set(second.saved()) == {"a"}
 
@@ -278,12 +288,12 @@ def test_the_model_of_an_earlier_attempt_stays_where_the_newcomer_is_worse_on_co
 def test_an_earlier_model_stays_until_one_is_better_on_all_the_folds_of_both(stage, monkeypatch):
     """`a` is the best of four folds, `b` of the first two and three: a run that goes on comes by there once more."""
     script = {"a": [3, 1, 1, 1], "b": [1, 2, 1, 9], "c": [9, 9, 9, 9]}
-    first = stage(script=script)
+    first = stage(script=script, limit_s=1000.0)
     with monkeypatch.context() as patch:
         patch.setattr(Race, "_survivors", lambda self, runners, **_: [entry for entry in runners if entry.trial != "c"])
         first.run()
     assert first.saved() == {"a": (1.0, ALL)}
-    second = stage(script=script)
+    second = stage(script=script, limit_s=1000.0)
     second.after(lambda event: isinstance(event, FoldFinished) and event.fold == 2 and not event.restored)
     assert second.run() == "finish requested"
     assert second.fits() == ["c1", "c2"]
@@ -343,7 +353,7 @@ def test_under_little_time_only_the_best_go_on(stage):
     """12 s, 1 s a fit, 4 folds: after the first round of four trials there is room for two."""
     script = {name: [error] * 4 for name, error in {"a": 4, "b": 1, "c": 3, "d": 2}.items()}
     played = stage(script=script, limit_s=12.0)
-    assert played.run() == "schedule complete"
+    assert played.run() == "time limit"
     assert played.fits() == ["a0", "b0", "c0", "d0", "b1", "d1", "b2", "d2", "b3", "d3"]
     assert played.saved() == {"b": (1.0, ALL)}
 
@@ -371,10 +381,10 @@ def test_a_later_fold_may_take_somewhat_longer_than_the_first_one_but_never_long
 
 
 def test_when_the_time_is_over_fits_are_called_in_and_the_late_ones_abandoned(stage):
-    played = stage(script={"a": [1, 1, NEVER, 1], "b": [2] * 4}, limit_s=30.0)
+    played = stage(script={"a": [1, 1, NEVER, 1], "b": [2] * 4}, limit_s=6.0)
     assert played.run() == "time limit"
     assert played.hurried
-    assert played.at <= 1030.0
+    assert played.at <= 1006.0
     assert played.saved() == {"a": (1.0, [0, 1])}
     assert played.under_way == []
 
@@ -469,25 +479,33 @@ def test_a_process_that_died_after_it_had_kept_its_fold_has_lost_nothing(stage, 
 # --- memory ---------------------------------------------------------------------------------------------------------
 
 
-def test_memory_that_runs_out_costs_a_worker_first_and_rows_only_when_one_is_left(stage):
+def test_a_fit_that_ran_out_of_memory_runs_alone_first_and_then_on_fewer_rows(stage):
     full = {"lost": OUT_OF_MEMORY}
-    played = stage(script={"a": [[dict(full) for _ in range(4)] + [1], 1, 1, 1]}, size=3)
+    played = stage(script={"a": [[dict(full) for _ in range(3)] + [1], 1, 1, 1]}, size=3, room=900)
     assert played.run() == "schedule complete"
-    first = [order.max_rows for order in played.orders if order.fold == 0]
-    assert first == [None, None, None, 4, 2]  # a fold is learned from the 9 rows of the others
+    first = [(order.max_rows, order.memory) for order in played.orders if order.fold == 0]
+    assert first == [(None, 300), (None, 900), (4, 900), (2, 900)]  # a fold is learned from the 9 rows of the others
+    assert [(order.max_rows, order.memory) for order in played.orders[4:]] == [(2, 900)] * 3
     messages = [event.message for event in played.of(Warned)]
-    assert "going on with 2 fits at a time" in messages[0]
-    assert "going on with 1 fits at a time" in messages[1]
-    assert all("trying with half of the rows" in message for message in messages[2:4])
+    assert "nothing else is fitted beside it" in messages[0]
+    assert all("trying with half of the rows" in message for message in messages[1:3])
 
 
-def test_after_memory_ran_out_fewer_fits_stand_side_by_side(stage):
-    played = stage(script={"a": [[{"lost": OUT_OF_MEMORY}, 1], 1, 1, 1], "b": [2] * 4}, size=2)
-    submit, most = played.submit, []
-    played.submit = lambda order: (submit(order), most.append(len(played.under_way)))[0]
+@pytest.mark.parametrize("lost", [OUT_OF_MEMORY, NEEDS_ROOM])
+def test_a_trial_that_needs_all_the_memory_waits_until_nothing_else_runs_and_nothing_runs_beside_it(stage, lost):
+    played = stage(script={"a": [[{"lost": lost}, 1], 1, 1, 1], "b": [2] * 4, "c": [3] * 4}, size=2, room=900)
+    submit, beside = played.submit, []
+
+    def watch(order):
+        submit(order)
+        beside.append(sorted(order.trial for order, _ in played.under_way))
+
+    played.submit = watch
     played.run()
-    assert most[:2] == [1, 2]
-    assert set(most[3:]) == {1}
+    assert all(trials == ["a"] for trials in beside[3:] if "a" in trials)
+    assert ["b", "c"] in beside[3:]
+    assert {order.memory for order in played.orders if order.trial != "a"} == {450}
+    assert {order.room for order in played.orders} == {900}
 
 
 def test_a_fold_that_does_not_fit_into_memory_at_all_is_given_up(stage):
@@ -495,6 +513,62 @@ def test_a_fold_that_does_not_fit_into_memory_at_all_is_given_up(stage):
     played.run()
     assert [order.max_rows for order in played.orders if order.trial == "a"] == [None, 4, 2]
     assert "lost 3 times, last by memory" in played.of(TrialFailed)[0].reason
+
+
+# --- late, early, again -----------------------------------------------------------------------------------------------
+
+
+def test_a_fit_that_is_far_beyond_its_deadline_is_ended_while_the_others_go_on(stage):
+    played = stage(script={"a": [1, NEVER, 1, 1], "b": [2] * 4}, limit_s=100.0, fit_s=5.0, size=2)
+    assert played.run() == "schedule complete"
+    assert played.fits() == ["a0", "b0", "a1", "b1", "b2", "b3"]
+    assert "fold 2 did not come back in time" in played.of(TrialFailed)[0].reason
+    assert played.saved() == {"b": (1.0, ALL)}
+
+
+def test_the_first_fit_is_waited_for_as_long_as_there_is_no_model(stage):
+    played = stage(script={"a": [NEVER, 1, 1, 1]}, limit_s=100.0)
+    with pytest.raises(Impossible, match="time limit ended before"):
+        played.run()
+    assert played.at > 1095.0
+
+
+def test_what_a_late_fit_had_kept_of_itself_is_its_fold(stage):
+    played = stage(script={"a": [1] * 4, "b": [2, 2, NEVER, 2]}, limit_s=30.0, fit_s=3.0)
+    played.snapshots = True
+    played.run()
+    cut = next(event for event in played.of(FoldFinished) if (event.trial, event.fold) == ("b", 2))
+    assert cut.truncated
+
+
+def test_who_dropped_out_for_want_of_time_comes_back_when_there_is_some(stage):
+    """`a` is slow in its first fold alone: when it and `b` are done there is time for the other folds of `c`."""
+    played = stage(script={"a": [1] * 4, "b": [2] * 4, "c": [3] * 4}, limit_s=24.5)
+    played.lasts = lambda order: {"a0": 4.0, "b0": 1.0}.get(
+        f"{order.trial}{order.fold}", 3.0 * (order.trial == "c") or 1
+    )
+    assert played.run() == "schedule complete"
+    assert played.fits()[:3] == ["a0", "b0", "c0"]
+    assert played.fits()[-3:] == ["c1", "c2", "c3"]
+
+
+def test_where_no_model_can_be_better_only_its_members_are_made_whole(stage):
+    played = stage(script={"a": [1] * 4, "b": [0] * 4, "c": [2] * 4}, limit_s=100.0)
+    assert played.run() == "nothing more to gain"
+    assert played.fits() == ["a0", "b0", "c0", "b1", "b2", "b3"]
+    assert played.saved() == {"b": (1.0, ALL)}
+
+
+def test_one_fold_that_was_all_right_ends_nothing_when_the_next_one_is_not(stage):
+    played = stage(script={"a": [1] * 4, "b": [0, 3, 3, 3]}, limit_s=100.0)
+    assert played.run() == "schedule complete"
+    assert played.saved() == {"a": (1.0, ALL)}
+
+
+def test_under_a_trial_budget_all_trials_are_fitted_even_if_one_is_perfect(stage):
+    played = stage(script={"a": [0] * 4, "b": [1] * 4})
+    assert played.run() == "schedule complete"
+    assert len(played.fits()) == 8
 
 
 # --- resuming -------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 
 from athanor.engine import memory, reading_apart
 from athanor.engine.readers import ReaderOptions
-from athanor.engine.reading_apart import Reading, read_apart, read_here
+from athanor.engine.reading_apart import OutOfTime, Reading, read_apart, read_here
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.errors import InvalidInput, TooLarge, Unavailable
 from support.processes import have_ended
@@ -72,6 +72,21 @@ def test_a_file_that_takes_too_much_memory_is_given_up(endless):
     with pytest.raises(TooLarge, match=r"more than 0\.0 GB of memory"):
         read_apart(endless, memory_limit=2**20)
     assert memory.descendants(os.getpid()) == []
+
+
+def test_a_file_that_takes_too_much_time_is_given_up(endless):
+    with pytest.raises(OutOfTime, match="The time ended while the file was read"):
+        read_apart(endless, memory_limit=PLENTY, until=1.0, clock=iter([0.9, 1.0, 1.0]).__next__)
+    assert memory.descendants(os.getpid()) == []
+
+
+def test_in_little_room_the_same_table_is_read_in_smaller_pieces(reading, monkeypatch):
+    monkeypatch.setattr(reading_apart, "_LEAST_BYTES", 256)
+    here, little = read_here(reading()), read_here(reading(room=4096))
+    assert len(little.written.segments) > len(here.written.segments) == 1
+    assert little.written.schema == here.written.schema
+    assert little.written.rejects == here.written.rejects
+    assert little.written.n_rows == here.written.n_rows
 
 
 def test_a_reader_that_breaks_is_an_error_in_words(reading, tmp_path, monkeypatch):

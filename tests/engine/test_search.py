@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import pytest
 
 from athanor.engine import search
+from athanor.engine.checkpoint import FoldRecord
 from athanor.engine.models import FAMILIES
 from athanor.engine.plan import PRESETS, Plan
-from athanor.engine.search import Entry, allowance_s, entries, survivors
+from athanor.engine.search import Entry, allowance_s, entries, survivors, usable, whole
 from athanor.errors import InvalidInput
 
 ALL = Plan(preset="best_quality")
@@ -172,3 +173,50 @@ def test_all_fits_that_use_their_allowance_up_end_in_time():
     for waiting in range(7, 0, -1):
         left_s -= allowance_s(left_s, waiting=waiting, workers=1)
     assert left_s == pytest.approx(0.0)
+
+
+# --- a continuation -----------------------------------------------------------------------------------------------------
+
+
+def a_record(entry, fold, *, truncated=False):
+    return FoldRecord(
+        trial=entry.trial, family=entry.family, view="codes", fold=fold, score=1.0, fit_s=1.0, predict_s=0.1,
+        n_features=1, truncated=truncated, files={},
+    )  # fmt: skip
+
+
+def test_a_continuation_begins_with_the_trials_whose_folds_are_whole(families):
+    starters = entries("binary", ALL, is_sparse=False)
+    records = [a_record(entry, fold) for entry in starters[:3] for fold in range(2)]
+    assert whole(starters, records) == starters
+    assert all(usable(entry, records) == [] for entry in starters)
+
+
+def test_a_trial_with_a_fold_that_was_cut_short_is_begun_again_beside_it_with_its_whole_folds(families):
+    first, second, *_ = starters = entries("binary", ALL, is_sparse=False)
+    records = [a_record(first, 0), a_record(first, 1, truncated=True), a_record(first, 2), a_record(second, 0)]
+    again, same, *_ = whole(starters, records)
+    assert same == second
+    assert (again.family, again.options, again.label) == (first.family, first.options, f"{first.label}, again")
+    assert again.trial != first.trial
+    assert [record.fold for record in usable(again, records)] == [0, 2]
+
+
+def test_what_was_begun_again_and_cut_again_is_begun_a_third_time(families):
+    first, *_ = starters = entries("binary", ALL, is_sparse=False)
+    records = [a_record(first, 0, truncated=True), a_record(first, 1)]
+    again, *_ = whole(starters, records)
+    records += [a_record(again, 0), a_record(again, 2, truncated=True)]
+    third, *_ = whole(starters, records)
+    assert len({first.trial, again.trial, third.trial}) == 3
+    assert third.label == again.label
+    assert sorted((record.fold, record.trial) for record in usable(third, records)) == [
+        (0, again.trial), (1, first.trial),
+    ]  # fmt: skip
+
+
+def test_folds_that_a_trial_has_itself_are_not_taken_from_earlier_ones(families):
+    first, *_ = starters = entries("binary", ALL, is_sparse=False)
+    records = [a_record(first, 0, truncated=True), a_record(first, 1)]
+    again, *_ = whole(starters, records)
+    assert usable(again, [*records, a_record(again, 1)]) == []

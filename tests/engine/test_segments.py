@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from athanor.engine.dataset import Numbers, Words
-from athanor.engine.dataset_files import arrays_of
+from athanor.engine.dataset_files import arrays_of, save_dataset
 from athanor.engine.frames import to_dataset, to_frame
 from athanor.engine.inference import infer
 from athanor.engine.readers import read
@@ -82,6 +82,22 @@ def same(first, second):
 def test_segments_are_read_back_in_their_order(segments):
     dataset = read_segments(segments(FRAME, FRAME.reverse()), SCHEMA)
     same(dataset, to_dataset(pl.concat([FRAME, FRAME.reverse()]), SCHEMA))
+
+
+def test_a_table_that_is_mapped_from_files_is_the_same(segments, tmp_path, monkeypatch):
+    frame = many_rows().with_columns(word=pl.format("w{}", (pl.col("row") * 7919) % 101))
+    schema, paths = infer(frame), segments(frame[:390], frame[390:])
+    monkeypatch.setattr("athanor.engine.segments._LEAST_ROWS", 7)
+    monkeypatch.setattr("athanor.engine.segments._GROUP_BYTES", 1)
+    mapped = read_segments(paths, schema, folder=tmp_path / "rows")
+    same(mapped, read_segments(paths, schema))
+    save_dataset(mapped, tmp_path / "table")
+    for path in (tmp_path / "rows").glob("*.npy"):
+        if "indptr" in path.name:  # of 64 bits until it is known that 32 are enough
+            continue
+        assert path.samefile(tmp_path / "table" / path.name)
+    few = read_segments(paths, schema, rows=9, seed=1, folder=tmp_path / "few")
+    same(few, read_segments(paths, schema, rows=9, seed=1))
 
 
 def test_slices_do_not_show(segments, monkeypatch):

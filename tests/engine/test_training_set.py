@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from athanor.engine import training_set
 from athanor.engine.dataset import Dataset, Numbers, Words
 from athanor.engine.plan import Plan
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
@@ -70,6 +71,18 @@ def test_the_positive_label_is_the_last_class():
     flipped = made(positive="no").truth
     assert flipped.classes == ("yes", "no")
     assert np.array_equal(flipped.y, 1 - made().truth.y)
+
+
+@pytest.mark.parametrize("weight", [None, "share"])
+def test_whether_a_metric_is_defined_shows_in_some_of_many_rows(monkeypatch, weight):
+    monkeypatch.setattr(training_set, "_MOST_TELLING", 5)
+    rare = Words.of(["no"] * (N - 1) + ["yes"])
+    heavy = Numbers(np.where(np.arange(N) >= N - 2, 1.0, 0.0))
+    table = a_table(y=(rare, ColumnType.CATEGORICAL, Storage.STRING), share=(heavy, ColumnType.NUMERIC, Storage.FLOAT))
+    assert made(table, metric="roc_auc", weight=weight).metric.name == "roc_auc"
+    table = a_table(y=numbers(*range(N - 1), -5), share=(heavy, ColumnType.NUMERIC, Storage.FLOAT))
+    with pytest.raises(InvalidInput, match="'rmsle' is not defined on the values of 'y'"):
+        made(table, metric="rmsle", problem="regression", weight=weight)
 
 
 # --- columns --------------------------------------------------------------------------------------------------------
@@ -173,6 +186,14 @@ def test_columns_that_no_model_sees_and_limits_do_not_change_the_fingerprint():
     keys = Words.of([f"other{row}" for row in range(N)]), ColumnType.ID, Storage.STRING
     longer = Plan(preset="good_quality", seed=4, time_limit_s=7200, cores=1)
     assert made().fingerprint() == made(a_table(key=keys), plan=longer).fingerprint()
+
+
+def test_the_fingerprint_of_many_rows_is_made_of_blocks(monkeypatch):
+    whole = made().fingerprint()
+    monkeypatch.setattr(training_set, "_BLOCK_BYTES", 24)
+    in_blocks = made().fingerprint()
+    assert in_blocks == made().fingerprint() != whole
+    assert in_blocks != made(a_table(size=numbers(*range(N - 1), 99))).fingerprint()
 
 
 # --- for all processes ----------------------------------------------------------------------------------------------

@@ -79,6 +79,16 @@ def test_where_memory_is_short_rows_are_drawn_and_the_user_is_told(path):
     np.testing.assert_array_equal(dataset["x"].values, again["x"].values)
 
 
+def test_a_table_can_lie_in_files_from_the_start(path, tmp_path):
+    task = Task(target="y")
+    whole, _ = read_for(task, [path], SCHEMA, memory_limit=PLENTY, seed=0)
+    dataset, told = read_for(task, [path], SCHEMA, memory_limit=PLENTY, seed=0, folder=tmp_path / "rows")
+    assert told is None
+    assert isinstance(dataset["x"].values, np.memmap)
+    first, second = (make_training_set(table, task, Plan(max_trials=1)) for table in (whole, dataset))
+    assert first.fingerprint() == second.fingerprint()
+
+
 def test_rows_that_were_deleted_are_not_counted(path, tmp_path):
     gone = write_segment(FRAME[2000:].select("key"), tmp_path / "gone.parquet").path
     without = Deleted(id_column="key", tombstones={0: [gone]})

@@ -78,7 +78,7 @@ class World:
         self.datasets = Datasets(self.records, self.blobs, self.clock, self.arrivals)
         self.collections = Collections(self.records, self.blobs, self.clock, self.arrivals, self.runs_folder)
         self.collection_rows = CollectionRows(self.records, self.blobs, self.clock, self.arrivals)
-        self.train = Train(self.records, self.clock)
+        self.train = Train(self.records, self.clock, self.runs_folder)
         self.runs = Runs(self.records, self.blobs, self.clock, self.runs_folder, sleep=self._nap)
         self.jobs = Jobs(self.records)
         self.projects = Projects(self.records, self.blobs, self.clock, self.runs_folder)
@@ -176,6 +176,21 @@ class World:
                     )
                 )
         return self.runs.get(self.actor, view.run.id)
+
+    def leave_folds(self, view: RunView, n_folds: int = 3) -> Path:
+        """Finished folds in the run's folder, as a trainer leaves them."""
+        folder = self.runs_folder / str(view.run.id)
+        for number in range(n_folds):
+            fold = folder / "trials" / "linear" / f"fold-{number}"
+            fold.mkdir(parents=True)
+            (fold / "fold.json").write_text("{}")
+        return folder
+
+    def a_continued_run(self, name: str = "churn", **limits: Any) -> RunView:
+        """One that succeeded and goes on, its new job queued."""
+        view = self.a_finished_run(name)
+        self.leave_folds(view)
+        return self.train.continue_(self.actor, view.run.id, **({"time_limit_s": 60.0} | limits))
 
     def tell(self, view: RunView, *events: tuple[EventKind, dict[str, Any]]) -> None:
         with self.records.change(EVERYONE) as transaction:

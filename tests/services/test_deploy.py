@@ -6,6 +6,7 @@ import pytest
 
 from athanor.core.actor import Scope
 from athanor.core.deployment import DeploymentState
+from athanor.core.ids import new_id
 from athanor.core.job import JobState
 from athanor.core.model import Model
 from athanor.core.ports import EVERYONE
@@ -186,3 +187,17 @@ def test_every_step_is_in_the_audit_log(world):
     before = len(world.audited())
     world.deploy.best(world.actor, view.run.id)
     assert set(world.audited()[before:]) == {"model.register", "model.add-version", "deployment.start"}
+
+
+def test_a_run_that_was_continued_is_deployed_anew_as_the_next_version(world):
+    view = world.a_finished_run("churn")
+    first = world.deploy.best(world.actor, view.run.id)
+    with world.records.change(EVERYONE) as transaction:  # as a continuation leaves it
+        best = transaction.models.get(view.best.id)
+        transaction.models.remove(best.id)
+        transaction.models.add(replace(best, id=new_id(), score=0.95))
+    second = world.deploy.best(world.actor, view.run.id)
+    assert second.registered.id == first.registered.id
+    assert (second.version.number, second.version.score) == (2, 0.95)
+    assert second.deployment.version_id == second.version.id
+    assert world.deploy.best(world.actor, view.run.id) == second

@@ -268,16 +268,54 @@ def test_progress_only_rises(world, execution, taken):
         assert now_is(world, taken).progress == seen
 
 
-def test_a_job_that_told_too_much_tells_lines_and_leaderboards_only(world, execution, taken, monkeypatch):
-    monkeypatch.setattr(executing, "MAX_EVENTS", 4)
+def test_of_what_says_how_things_stand_the_newest_takes_the_place_of_those_before(world, execution, taken):
     at = world.clock()
-    batch = [(at, LINE, {"message": "hear"}), (at, PROGRESS, {}), (at, EventKind.FOLD, {}), (at, BOARD, {"rows": []})]
+    for number in range(3):
+        batch = [(at, BOARD, {"rows": [number]}), (at, PROGRESS, {"n": number}), (at, EventKind.OUTLOOK, {"n": number})]
+        execution.tell(taken, [*batch, (at, LINE, {"message": str(number)})])
+    assert [event.kind for event in told(world, taken)] == [LINE, LINE, BOARD, PROGRESS, EventKind.OUTLOOK, LINE]
+    assert [event.payload for event in told(world, taken, [BOARD])] == [{"rows": [2]}]
+
+
+def test_within_a_batch_the_newest_is_kept_too(world, execution, taken):
+    at = world.clock()
+    execution.tell(taken, [(at, PROGRESS, {"n": 1}), (at, LINE, {"message": "one"}), (at, PROGRESS, {"n": 2})])
+    assert [event.payload for event in told(world, taken)] == [{"message": "one"}, {"n": 2}]
+
+
+def test_a_reader_who_goes_on_from_the_last_number_misses_nothing_that_is_new(world, execution, taken):
+    seen, at = 0, world.clock()
+    for number in range(4):
+        execution.tell(taken, [(at, PROGRESS, {"n": number})])
+        with world.records.look(EVERYONE) as transaction:
+            [event] = transaction.events.after(taken.id, seen)
+        assert event.payload == {"n": number}
+        assert event.seq > seen
+        seen = event.seq
+
+
+def test_a_job_that_told_too_much_tells_no_details_any_more(world, execution, taken, monkeypatch):
+    monkeypatch.setattr(executing, "MAX_EVENTS", 5)
+    at = world.clock()
+    details = [(at, EventKind.FOLD, {}), (at, EventKind.CURVE, {})]
+    batch = [(at, LINE, {"message": "hear"}), (at, PROGRESS, {}), *details, (at, BOARD, {"rows": []})]
     execution.tell(taken, batch)
-    assert len(told(world, taken)) == 4
     execution.tell(taken, batch)
     execution.tell(taken, [(at, PROGRESS, {})], progress=0.9)
-    assert [event.kind for event in told(world, taken)][4:] == [LINE, BOARD]
+    kinds = [event.kind for event in told(world, taken)]
+    assert sorted(kinds) == sorted([LINE, LINE, PROGRESS, BOARD, EventKind.FOLD, EventKind.CURVE])
     assert now_is(world, taken).progress == 0.9
+
+
+def test_what_was_replaced_takes_no_room(world, execution, taken, monkeypatch):
+    monkeypatch.setattr(executing, "MAX_EVENTS", 5)
+    at = world.clock()
+    for number in range(20):
+        execution.tell(taken, [(at, PROGRESS, {"n": number}), (at, BOARD, {"rows": []})])
+    execution.tell(taken, [(at, EventKind.FOLD, {})] * 3)
+    assert [event.kind for event in told(world, taken)] == [PROGRESS, BOARD, *[EventKind.FOLD] * 3]
+    execution.tell(taken, [(at, EventKind.FOLD, {}), (at, BOARD, {"rows": [1]})])
+    assert [event.kind for event in told(world, taken)] == [PROGRESS, *[EventKind.FOLD] * 3, BOARD]
 
 
 def test_what_the_task_left_open_is_written_into_the_run(world, execution, taken):

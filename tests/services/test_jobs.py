@@ -86,3 +86,12 @@ def test_the_job_of_a_discarded_run_keeps_its_name_until_its_dataset_goes(world)
             world.jobs.named(world.actor, "vecml", text)
     assert upload.id not in {job.id for job in world.all_of("jobs")}
     assert (world.all_of("aliases"), world.all_of("jobs")) == ([], [])
+
+
+def test_a_training_whose_run_is_continued_is_what_the_continuation_is(world):
+    started = world.a_run(naming=TRAIN)
+    world.put_in_state(started, JobState.RUNNING, JobState.FAILED, error="too little time")
+    world.leave_folds(started)
+    continued = world.train.continue_(world.actor, started.run.id, time_limit_s=60.0)
+    view = world.jobs.named(world.actor, "vecml", TRAIN.text)
+    assert (view.job, view.trained) == (continued.job, continued)

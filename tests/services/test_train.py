@@ -324,3 +324,76 @@ def test_what_a_model_cannot_be_scored_on_is_no_validation(version, match):
 @pytest.mark.parametrize("features", [None, ("vector",)])
 def test_ids_and_weights_are_not_needed_for_a_validation(version, features):
     check_validation(Task(target="label", features=features, weight="weight"), VECTORS, version)
+
+
+# --- going on -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_has_ended_goes_on_with_a_job_of_its_own_limits(world):
+    view = world.a_finished_run()
+    world.leave_folds(view, 4)
+    continued = world.train.continue_(world.actor, view.run.id, time_limit_s=120.0)
+    job = continued.job
+    assert (job.kind, job.lane, job.state, job.spent_s) == (JobKind.CONTINUE, Lane.TRAIN, JobState.QUEUED, 0.0)
+    assert (job.follows, job.checkpoints) == (view.job.id, 4)
+    assert job.plan == continued.plan == replace(view.run.plan, time_limit_s=120.0)
+    assert continued.run == replace(view.run, job_id=job.id), "what was asked for at first stands there still"
+    assert continued.models == view.models
+    assert world.audited()[-1] == "run.continue"
+
+
+def test_trials_are_added_to_those_that_the_run_has_however_often(world):
+    view = world.a_run(plan=Plan(time_limit_s=None, max_trials=2))
+    world.put_in_state(view, JobState.RUNNING, JobState.STOPPED)
+    world.leave_folds(view)
+    first = world.train.continue_(world.actor, view.run.id, more_trials=3)
+    assert (first.plan.max_trials, first.plan.time_limit_s) == (5, None)
+    world.put_in_state(first, JobState.RUNNING, JobState.SUCCEEDED)
+    assert world.train.continue_(world.actor, view.run.id, more_trials=1).plan.max_trials == 6
+
+
+@pytest.mark.parametrize("state", [JobState.READY, JobState.QUEUED, JobState.RUNNING])
+def test_a_run_that_is_under_way_cannot_be_continued(world, state):
+    view = world.a_finished_run()
+    world.leave_folds(view)
+    continued = world.train.continue_(world.actor, view.run.id, time_limit_s=60.0)
+    world.change_job(continued, state=state)
+    with pytest.raises(Conflict, match=f"The run is {state.value}") as caught:
+        world.train.continue_(world.actor, view.run.id, time_limit_s=60.0)
+    assert caught.value.code == "job-running"
+
+
+def test_a_run_whose_checkpoints_are_gone_cannot_be_continued(world):
+    view = world.a_finished_run()
+    with pytest.raises(Conflict, match="checkpoints of the run are gone") as caught:
+        world.train.continue_(world.actor, view.run.id, time_limit_s=60.0)
+    assert caught.value.code == "checkpoints-gone"
+    assert world.runs.get(world.actor, view.run.id) == view
+
+
+def test_a_run_whose_validation_dataset_is_gone_cannot_be_continued(world):
+    view = world.a_run(validation_id=world.a_dataset(name="scored").dataset.id)
+    world.put_in_state(view, JobState.RUNNING, JobState.SUCCEEDED)
+    world.leave_folds(view)
+    with world.records.change(EVERYONE) as transaction:
+        transaction.runs.put(replace(view.run, validation_version_id=new_id()))
+    with pytest.raises(Conflict, match="validated on was deleted") as caught:
+        world.train.continue_(world.actor, view.run.id, time_limit_s=60.0)
+    assert caught.value.code == "dataset-gone"
+
+
+def test_a_run_goes_on_with_more_of_something(world):
+    view = world.a_finished_run()
+    world.leave_folds(view)
+    with pytest.raises(InvalidInput, match="more time or more trials"):
+        world.train.continue_(world.actor, view.run.id)
+    with pytest.raises(InvalidInput, match="no more to add"):
+        world.train.continue_(world.actor, view.run.id, more_trials=1)
+
+
+def test_only_those_go_on_with_a_run_who_may_and_whose_it_is(world):
+    view = world.a_finished_run()
+    with pytest.raises(ScopeMissing):
+        world.train.continue_(world.without(Scope.RUNS_WRITE), view.run.id, time_limit_s=60.0)
+    with pytest.raises(NotFound):
+        world.train.continue_(world.an_actor(), view.run.id, time_limit_s=60.0)

@@ -19,6 +19,7 @@ from athanor.core.job import Job, JobState, Lane
 from athanor.core.ports import EVERYONE
 from athanor.engine.plan import Plan
 from athanor.engine.task import Task
+from athanor.services.retention import Retention
 from athanor.settings import load_settings
 from athanor.worker.workplace import Workplace
 
@@ -49,6 +50,7 @@ class Yard:
             slots={Lane.LIGHT: 1, Lane.TRAIN: 1},
             cores_per_job=1,
             memory_limit=None,
+            retention=Retention(),
             now=now,
         )
         path = self.folder / "churn.csv"

@@ -14,7 +14,7 @@ import pytest
 
 from athanor.core.job import MAX_FRUITLESS_ATTEMPTS, JobKind, JobState, Lane, Request
 from athanor.engine import memory
-from athanor.engine.model_files import read_head
+from athanor.engine.model_files import read_head, write_head
 from athanor.engine.scores import MeasuredOn, read_scores
 from athanor.errors import Conflict, Impossible, Unavailable
 from athanor.services.execution import Execution
@@ -100,6 +100,95 @@ def test_a_model_that_was_made_before_there_were_scores_has_none(yard, trainer, 
     job = ended(yard, a_taken_job(yard))
     best = yard.models(job)[0]
     assert (job.state, best.scores, best.scored_on) == (SUCCEEDED, {}, None)
+
+
+def a_taken_continuation(yard, job, **limits):
+    """The run of a job that has ended goes on: the job that does it, taken."""
+    limits = limits or {"time_limit_s": 60.0}
+    view = yard.platform.services.train.continue_(yard.actor, job.subject_id, **limits)
+    return yard.execution.claim_by_id(view.job.id)
+
+
+def a_run_with_models(yard, trainer, leave_model):
+    trainer(leave_model)
+    return ended(yard, a_taken_job(yard))
+
+
+def test_a_run_that_goes_on_and_finds_nothing_better_keeps_its_models_to_the_bit(yard, trainer, leave_model):
+    before = yard.models(a_run_with_models(yard, trainer, leave_model))
+    trainer(at_once)
+    job = ended(yard, a_taken_continuation(yard, yard.all_jobs()[-1]))
+    assert (job.kind, job.state) == (JobKind.CONTINUE, SUCCEEDED)
+    assert yard.models(job) == before
+
+
+def test_a_run_that_goes_on_and_finds_something_better_serves_that_and_its_trials_keep_their_ids(
+    yard, trainer, leave_model
+):
+    first = a_run_with_models(yard, trainer, leave_model)
+    before = yard.models(first)
+
+    def leave_better(given, place):
+        """As if the folds weighed otherwise."""
+        folder = place.run_folder(given.job.subject_id) / "incumbent"
+        head = read_head(folder)
+        files = head.pop("files")
+        write_head(folder, {**head, "score": 0.99}, files)
+
+    trainer(leave_better)
+    job = ended(yard, a_taken_continuation(yard, first))
+    after = yard.models(job)
+    assert job.state is SUCCEEDED
+    assert after[0].id != before[0].id
+    assert read_head(yard.place.blobs.local(after[0].artifact))["score"] == 0.99
+    assert [(model.id, model.name) for model in after[1:]] == [(model.id, model.name) for model in before[1:]]
+
+
+def test_a_run_that_goes_on_in_vain_keeps_its_models_and_nothing_is_left_among_the_blobs(yard, trainer, leave_model):
+    first = a_run_with_models(yard, trainer, leave_model)
+    before, blobs = yard.models(first), set(yard.place.blobs.keys())
+
+    def refuse(given, place):
+        raise Impossible("no")
+
+    trainer(refuse)
+    job = ended(yard, a_taken_continuation(yard, first))
+    assert (job.state, job.error) == (FAILED, "no")
+    assert (yard.models(job), set(yard.place.blobs.keys())) == (before, blobs)
+    assert yard.platform.services.runs.get(yard.actor, job.subject_id).job == yard.job(first)
+
+
+def test_a_continuation_is_charged_for_its_own_attempts_against_its_own_limit(yard, trainer, leave_model):
+    first = a_run_with_models(yard, trainer, leave_model)
+    yard.put(replace(yard.job(first), spent_s=3600.0))
+
+    def check(given, place):
+        left_s = given.deadline - time.monotonic()
+        raise Impossible(f"{70.0 - supervising.WRAP_UP_S - left_s:.0f}")
+
+    trainer(check)
+    job = yard.put(replace(a_taken_continuation(yard, first, time_limit_s=100.0), spent_s=30.0))
+    assert ended(yard, job).error == "0"
+
+
+def test_a_continuation_whose_trainers_die_again_and_again_fails_whatever_was_there_before(yard, trainer, leave_model):
+    first = a_run_with_models(yard, trainer, leave_model)
+    trainer(lambda *_: os._exit(1))
+    job = a_taken_continuation(yard, first)
+    for _ in range(MAX_FRUITLESS_ATTEMPTS - 1):
+        assert ended(yard, job).state is QUEUED
+        job = yard.execution.claim_by_id(job.id)
+    assert ended(yard, job).state is FAILED
+    assert yard.platform.services.runs.get(yard.actor, job.subject_id).state is SUCCEEDED
+
+
+def test_why_a_job_ended_is_kept_with_it(yard, trainer, leave_model):
+    def end_with_words(given, place):
+        leave_model(given, place)
+        return "schedule complete"
+
+    trainer(end_with_words)
+    assert ended(yard, a_taken_job(yard)).reason == "schedule complete"
 
 
 def test_a_job_whose_trainer_found_nothing_fails_in_words(yard, trainer):

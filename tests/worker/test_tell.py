@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import get_args
@@ -19,6 +19,7 @@ from athanor.engine.events import (
     IncumbentChanged,
     LeaderboardChanged,
     LeaderboardRow,
+    Outlook,
     Progressed,
     Started,
     TrialFailed,
@@ -31,7 +32,7 @@ from athanor.worker import tell as telling
 from athanor.worker.tell import PROGRESS_S, WRITE_S, Teller
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
-JOB = SimpleNamespace(id="a job")
+JOB = SimpleNamespace(id="a job", attempt=1)
 NAN = float("nan")
 ROW = LeaderboardRow(
     rank=1, name="Linear", family="linear", score=None, fit_s=1.0, predict_s=0.1, folds=1, n_folds=3, trial="t"
@@ -39,12 +40,26 @@ ROW = LeaderboardRow(
 EVENTS = {
     Started: Started(problem="binary", metric="f1", n_rows=9, n_features=2, n_folds=3, time_limit_s=None),
     FeaturesMade: FeaturesMade(n_features=5),
-    FoldFinished: FoldFinished(trial="t", family="linear", label="Linear", fold=0, n_folds=3, score=NAN, fit_s=1.0),
+    FoldFinished: FoldFinished(
+        trial="t",
+        family="linear",
+        label="Linear",
+        fold=0,
+        n_folds=3,
+        score=NAN,
+        fit_s=1.0,
+        curve=((1, 0.7), (2, NAN), (3, 0.51234567)),
+    ),
     TrialFinished: TrialFinished(trial="t", family="linear", label="Linear", score=0.87654, fit_s=3.0),
     TrialFailed: TrialFailed(trial="t", family="linear", label="Linear", reason="too odd"),
     IncumbentChanged: IncumbentChanged(score=0.87654, members=2, folds=3, n_folds=10, elapsed_s=4.25),
     LeaderboardChanged: LeaderboardChanged(rows=(ROW,)),
-    Progressed: Progressed(fraction=0.25, elapsed_s=5.0, left_s=None, doing="fold 1 of 3"),
+    Progressed: Progressed(
+        fraction=0.25, elapsed_s=5.0, left_s=None, doing="fold 1 of 3", memory_bytes=2**20, memory_limit=2**30
+    ),
+    Outlook: Outlook(
+        trials=8, trials_left=3, folds_left=4, needed_s=40.0, gained=0.01, gained_s=5.0, message="More time: 3 of 8."
+    ),
     Warned: Warned(message="mind the gap"),
     Finished: Finished(reason="time limit", metric="f1", score=0.87654, elapsed_s=9.0),
 }
@@ -143,8 +158,49 @@ def test_the_start_resolves_the_task(teller, clock, kept):
 
 def test_a_fold_keeps_its_score_or_none(teller, clock, kept):
     say(teller, clock, EVENTS[FoldFinished])
-    ((kind, payload),) = kept.events
+    (kind, payload), _ = kept.events
     assert (kind, payload["score"], payload["fold"], payload["restored"]) == (EventKind.FOLD, None, 0, False)
+    assert "curve" not in payload
+
+
+def test_the_learning_curve_of_a_fold_is_an_event_of_its_own(teller, clock, kept):
+    say(teller, clock, EVENTS[FoldFinished])
+    assert kept.events[1] == (
+        EventKind.CURVE,
+        {"trial": "t", "label": "Linear", "fold": 0, "points": [[1, 0.7], [3, 0.512346]]},
+    )
+
+
+def test_a_fold_without_a_learning_curve_has_none(teller, clock, kept):
+    say(teller, clock, replace(EVENTS[FoldFinished], curve=()))
+    assert [kind for kind, _ in kept.events] == [EventKind.FOLD]
+
+
+@pytest.mark.parametrize(("attempt", "kinds"), [(1, [EventKind.FOLD, EventKind.CURVE]), (2, [EventKind.FOLD])])
+def test_the_curve_of_a_fold_that_an_earlier_attempt_of_the_job_fitted_is_there_already(kept, clock, attempt, kinds):
+    job = SimpleNamespace(id="a job", attempt=attempt)
+    teller = Teller(SimpleNamespace(tell=lambda _, *told, **how: kept.tell(JOB, *told, **how)), job, lambda: NOW)
+    say(teller, clock, replace(EVENTS[FoldFinished], restored=True))
+    assert [kind for kind, _ in kept.events] == kinds
+
+
+def test_a_model_on_disk_is_told_in_words_and_in_numbers(teller, clock, kept):
+    say(teller, clock, replace(EVENTS[IncumbentChanged], score=NAN, gain=0.01))
+    assert [kind for kind, _ in kept.events] == [EventKind.LINE, EventKind.INCUMBENT]
+    assert kept.events[1][1] == {
+        "score": None, "members": 2, "folds": 3, "n_folds": 10, "elapsed_s": 4.25, "gain": 0.01
+    }  # fmt: skip
+
+
+def test_what_more_time_would_buy_is_kept_each_time_and_said_in_words_at_the_end(teller, clock, kept):
+    say(teller, clock, EVENTS[Started], EVENTS[Outlook])
+    assert kept.events[-1] == (EventKind.OUTLOOK, asdict(EVENTS[Outlook]))
+    assert not any(message.startswith("More time") for _, message in kept.lines)
+    say(teller, clock, EVENTS[Finished])
+    assert kept.lines[-2:] == [
+        ("info", "More time: 3 of 8."),
+        ("info", "AutoML job completed - f1: 0.8765 (time limit)"),
+    ]
 
 
 def test_the_leaderboard_is_kept_whole(teller, clock, kept):
@@ -195,6 +251,18 @@ def test_progress_is_kept_every_other_second_and_moves_the_job_each_time(teller,
         teller(Progressed(fraction=step / 10, elapsed_s=1.0, left_s=2.0, doing="fold 1 of 3"))
     assert [progress for _, progress in kept.batches] == [step / 10 for step in range(1, 9)]
     assert len(kept.events) == 2
+
+
+def test_the_end_of_the_progress_is_kept_whenever_it_comes(teller, clock, kept):
+    teller(EVENTS[Progressed])
+    clock.at += WRITE_S
+    teller(replace(EVENTS[Progressed], fraction=1.0, doing="finished"))
+    assert [payload["doing"] for _, payload in kept.events] == ["fold 1 of 3", "finished"]
+
+
+def test_progress_is_kept_with_the_memory(teller, kept):
+    teller(EVENTS[Progressed])
+    assert (kept.events[0][1]["memory_bytes"], kept.events[0][1]["memory_limit"]) == (2**20, 2**30)
 
 
 def test_progress_without_events_is_written_too(teller, clock, kept):

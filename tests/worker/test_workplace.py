@@ -11,7 +11,7 @@ import pytest
 from athanor.core.ids import new_id
 from athanor.errors import Conflict
 from athanor.worker import workplace
-from athanor.worker.workplace import is_locked, take_lock
+from athanor.worker.workplace import is_locked, remove_lock, take_lock
 
 
 @pytest.fixture
@@ -65,3 +65,30 @@ def test_runs_and_jobs_have_their_places_in_the_data_folder(yard):
     one = new_id()
     assert yard.place.run_folder(one) == yard.folder / "runs" / str(one)
     assert yard.place.job_lock(one) == yard.folder / "jobs" / f"{one}.lock"
+
+
+def test_a_lock_file_that_is_held_is_not_removed(path):
+    handle = take_lock(path, what="Job")
+    assert not remove_lock(path)
+    assert is_locked(path)
+    os.close(handle)
+    assert remove_lock(path)
+    assert not path.exists()
+    assert remove_lock(path), "it is gone, as was asked"
+
+
+def test_who_gets_a_lock_file_that_was_removed_that_moment_takes_the_one_that_stands_there(path, monkeypatch):
+    """Between opening and locking it: two who hold one lock each would both be alone."""
+    flock, removed = workplace.fcntl.flock, []
+
+    def late(handle, how):
+        if not removed:
+            removed.append(path.unlink())
+        flock(handle, how)
+
+    monkeypatch.setattr(workplace.fcntl, "flock", late)
+    handle = take_lock(path, what="Job")
+    monkeypatch.undo()
+    assert removed
+    assert is_locked(path)
+    os.close(handle)

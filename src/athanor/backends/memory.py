@@ -196,6 +196,16 @@ class MemoryEventLog:
         )
         self._state.logs[job_id] = (*log, *(EVENT.shape.to_row(event) for event in more))
 
+    def keep_newest(self, job_id: UUID, kind: EventKind) -> None:
+        _check_writes(self._writes)
+        older = {row["seq"] for row in self._of(job_id, [kind])[:-1]}
+        if older:
+            log = self._state.logs[job_id]
+            self._state.logs[job_id] = tuple(row for row in log if row["seq"] not in older)
+
+    def count(self, job_id: UUID) -> int:
+        return len(self._of(job_id, None))
+
     def after(
         self, job_id: UUID, seq: int = 0, *, kinds: Iterable[EventKind] | None = None, limit: int = 1000
     ) -> list[JobEvent]:

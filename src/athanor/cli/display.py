@@ -7,18 +7,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, Self
 
-from athanor.cli.quantities import spell_duration
-from athanor.cli.tables import LEADERBOARD_HEAD, LEADERBOARD_RIGHT, leaderboard_cells, spell_score
+from athanor.cli.quantities import spell_duration, spell_size
+from athanor.cli.tables import spell_score
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from rich.console import Console, Group
 
-    from athanor.engine.events import Event, LeaderboardRow
+    from athanor.engine.events import Event, Progressed
 
-SHOWN_ROWS = 8  # of the leaderboard, in the live view
-BAR_WIDTH = 60
+QUIET_S = 30.0  # so long nothing is said before a line tells that the run lives; longer in long runs
+SAVED_S = 1.0  # a better model is told at most once a second
 
 
 class Display(Protocol):
@@ -35,16 +35,24 @@ class Display(Protocol):
 
 
 def display_for_terminal(elapsed_s: Callable[[], float]) -> Display:
-    """The live display where standard error is a terminal, else the plain one."""
-    return LiveDisplay(elapsed_s) if sys.stderr.isatty() else PlainDisplay(elapsed_s)
+    """The live display where standard error is a terminal that can draw, else the plain one."""
+    if not sys.stderr.isatty():
+        return PlainDisplay(elapsed_s)
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    return PlainDisplay(elapsed_s) if console.is_dumb_terminal else LiveDisplay(elapsed_s, console=console)
 
 
 class PlainDisplay:
-    """One line per event that matters, stamped with the seconds since the start."""
+    """One line per event that matters, stamped with the seconds since the start. Not many: someone keeps them."""
 
     def __init__(self, elapsed_s: Callable[[], float]) -> None:
         self._elapsed_s = elapsed_s
         self._metric = "score"
+        self._outlook = ""
+        self._said_s = 0.0
+        self._saved_s = -SAVED_S
 
     def __enter__(self) -> Self:
         return self
@@ -53,36 +61,52 @@ class PlainDisplay:
         pass
 
     def tell(self, event: Event) -> None:
-        from athanor.engine.events import Started
-
-        if isinstance(event, Started):
-            self._metric = event.metric
-        line = line_of(event, self._metric)
-        if line is not None:
+        line = self._line_of(event)
+        if line:
             self.say(line)
 
     def say(self, line: str) -> None:
+        self._said_s = self._elapsed_s()
         with _whoever_listens():
-            print(f"[{self._elapsed_s():6.1f} s] {line}", file=sys.stderr, flush=True)
+            print(f"[{self._said_s:6.1f} s] {line}", file=sys.stderr, flush=True)
+
+    def _line_of(self, event: Event) -> str | None:
+        from athanor.engine import events
+
+        now = self._elapsed_s()
+        match event:
+            case events.Started():
+                self._metric = event.metric
+            case events.Outlook():
+                self._outlook = event.message
+            case events.Finished():
+                return self._outlook
+            case events.Progressed():
+                is_quiet = now - self._said_s >= max(QUIET_S, now / 20)
+                return spell_progress(event) if is_quiet else None
+            case events.IncumbentChanged():
+                if now - self._saved_s < SAVED_S:
+                    return None
+                self._saved_s = now
+        return line_of(event, self._metric)
 
 
 class LiveDisplay:
-    """A progress bar above the leaderboard, and the last thing that happened below."""
+    """A picture of the run that stays in its place, below the lines that are worth keeping."""
 
     def __init__(self, elapsed_s: Callable[[], float], *, console: Console | None = None) -> None:
         from rich.console import Console
         from rich.live import Live
 
+        from athanor.cli.picture import Picture
+
         self._elapsed_s = elapsed_s
         self._metric = "score"
-        self._fraction = 0.0
-        self._doing = "reading"
-        self._left_s: float | None = None
-        self._news = ""
-        self._rows: tuple[LeaderboardRow, ...] = ()
+        self._console = console or Console(stderr=True)
+        self._picture = Picture(ascii_only=not self._console.encoding.startswith("utf"))
         self._live = Live(
-            console=console or Console(stderr=True),
-            get_renderable=self._picture,
+            console=self._console,
+            get_renderable=self._draw,
             refresh_per_second=4,
             redirect_stdout=False,
             redirect_stderr=False,
@@ -96,55 +120,30 @@ class LiveDisplay:
         self._live.stop()
 
     def tell(self, event: Event) -> None:
-        from athanor.engine.events import LeaderboardChanged, Progressed, Started, Warned
+        from athanor.engine.events import Started, Warned
 
+        self._picture.take(event)
         if isinstance(event, Started):
             self._metric = event.metric
-        elif isinstance(event, Progressed):
-            self._fraction, self._left_s, self._doing = event.fraction, event.left_s, event.doing
-        elif isinstance(event, LeaderboardChanged):
-            self._rows = event.rows
         line = line_of(event, self._metric)
-        if line is not None:
-            self._news = line
-            if isinstance(event, Started | Warned):  # worth keeping above the live part
-                self.say(line)
+        if line is None:
+            return
+        if isinstance(event, Started | Warned):  # worth keeping above the picture
+            self.say(line)
+        else:
+            self._picture.news = line
 
     def say(self, line: str) -> None:
         with _whoever_listens():
-            self._live.console.print(line, markup=False, highlight=False)
+            self._console.print(line, markup=False, highlight=False)
 
-    def _picture(self) -> Group:
-        from rich.console import Group
-        from rich.table import Table
-        from rich.text import Text
-
-        left = "" if self._left_s is None else f", {spell_duration(self._left_s)} left"
-        parts: list[Text | Table] = [
-            Text(f"{self._doing} · {spell_duration(self._elapsed_s())}{left}"),
-            Text(bar(self._fraction)),
-        ]
-        if self._rows:
-            table = Table(box=None, pad_edge=False, header_style="bold")
-            for name in LEADERBOARD_HEAD:
-                shown = f"{name} ({self._metric})" if name == "score" else name
-                table.add_column(shown, justify="right" if name in LEADERBOARD_RIGHT else "left")
-            for cells in leaderboard_cells(self._rows[:SHOWN_ROWS]):
-                table.add_row(*map(Text, cells))
-            parts.append(table)
-        parts.append(Text(self._news, style="dim"))
-        return Group(*parts)
+    def _draw(self) -> Group:
+        return self._picture.draw(self._elapsed_s(), width=self._console.width, height=self._console.height)
 
 
 def _whoever_listens() -> suppress:
     """A closed terminal or pipe ends no training, nor does a signal that has a word to say in the middle of a line."""
     return suppress(OSError, RuntimeError)
-
-
-def bar(fraction: float) -> str:
-    """A line that is filled as far as the run is."""
-    filled = round(BAR_WIDTH * min(max(fraction, 0.0), 1.0))
-    return "━" * filled + "╌" * (BAR_WIDTH - filled)
 
 
 def line_of(event: Event, metric: str) -> str | None:
@@ -170,3 +169,10 @@ def line_of(event: Event, metric: str) -> str | None:
             return f"Note: {event.message}"
         case _:
             return None
+
+
+def spell_progress(event: Progressed) -> str:
+    """How far the run is, in a line."""
+    left = "" if event.left_s is None else f", {spell_duration(event.left_s)} left"
+    used = f", {spell_size(event.memory_bytes)} of memory" if event.memory_bytes else ""
+    return f"{event.fraction:.0%}, {event.doing}{left}{used}."

@@ -33,9 +33,11 @@ class Endings:
     terminal or ends a whole process group is for the one who holds the model.
     """
 
-    def __init__(self, outcome: str, end: Callable[[int], object] = os._exit) -> None:
-        """`outcome` says how an end leaves things; `end` takes the exit status and does not return, but in tests."""
-        self._outcome = outcome
+    def __init__(self, outcome: str, end: Callable[[int], object] = os._exit, *, without: str = "a model") -> None:
+        """`outcome` says how an end leaves things, `without` what there is not then; `end` takes the exit status and
+        does not return, but in tests.
+        """
+        self._outcome, self._without = outcome, without
         self._end_process = end
         self._kept: signal.Signals | None = None
         self._tidy: Callable[[], None] | None = None
@@ -79,7 +81,7 @@ class Endings:
             self._budget.finish()
             self._display.say(
                 f"{NAMES[taken]}: finishing with the best so far. Ctrl-C {'again ' * (taken is signal.SIGINT)}"
-                "ends without a model."
+                f"ends without {self._without}."
             )
         elif taken is signal.SIGINT:  # `timeout` and others send their signal twice: no one is in a hurry there
             self._end(taken)

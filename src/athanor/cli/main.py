@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from athanor.cli import doctor, keys, leaderboard, predict, profile, serve, train
+from athanor.cli import continue_, doctor, keys, leaderboard, predict, profile, serve, train
 from athanor.cli.disk_errors import in_words
 from athanor.cli.epilogs import as_written
 from athanor.cli.process_clock import process_start
@@ -26,6 +26,7 @@ Begin with:
 
   athanor profile data.csv                     look at a table
   athanor train data.csv --target price        learn; no server needed
+  athanor continue data-model --time 30m       more time makes it better, never worse
   athanor predict data-model new.csv           use what was learned
   athanor serve                                the same over HTTP
 """)
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 app.command("profile", epilog=profile.EPILOG)(profile.profile)
 app.command("train", epilog=train.EPILOG)(train.train)
+app.command("continue", epilog=continue_.EPILOG)(continue_.continue_)
 app.command("predict", epilog=predict.EPILOG)(predict.predict)
 app.command("leaderboard", epilog=leaderboard.EPILOG)(leaderboard.leaderboard)
 app.command("serve", epilog=serve.SERVE_EPILOG)(serve.serve)

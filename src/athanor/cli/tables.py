@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,12 +48,22 @@ def leaderboard_cells(rows: Sequence[LeaderboardRow]) -> list[tuple[str, ...]]:
     ]
 
 
+def live_head(metric: str) -> tuple[str, ...]:
+    """The leaderboard's head where there are 80 columns at most: a model's name says its family."""
+    return "rank", "model", metric, "fit s", "predict s/1000", "folds"
+
+
+def live_cells(rows: Sequence[LeaderboardRow]) -> list[tuple[str, ...]]:
+    """The leaderboard's cells under `live_head`."""
+    return [(rank, name, *rest) for rank, name, _, *rest in leaderboard_cells(rows)]
+
+
 def spell_folds(row: LeaderboardRow) -> str:
     return f"from {row.folds} of {row.n_folds} folds"
 
 
 def spell_score(score: float | None) -> str:
-    """Five digits, and no exponent for large numbers; "-" where there is no score."""
-    if score is None:
+    """Five digits, and no exponent for large numbers; "-" where there is no score, or an undefined one."""
+    if score is None or isnan(score):
         return "-"
     return f"{score:.0f}" if 1e4 <= abs(score) < 1e15 else f"{score:.5g}"

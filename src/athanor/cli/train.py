@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from athanor.cli import reading_options as reading
-from athanor.cli.display import Display, display_for_terminal
-from athanor.cli.endings import Endings
+from athanor.cli.asked import ASKED, Asked
 from athanor.cli.epilogs import as_written
-from athanor.cli.quantities import parse_duration, parse_size, spell_duration, spell_size
+from athanor.cli.quantities import parse_size
 from athanor.cli.question import Question
-from athanor.cli.tables import spell_folds, spell_score
-from athanor.cli.training_file import read_file
-from athanor.cli.work_folder import put_in_place, remove_left_behind, work_folder
+from athanor.cli.training import Training, command, limit_of, memory_of
+from athanor.cli.work_folder import folds_of
 from athanor.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from athanor.engine.budget import Budget
-    from athanor.engine.learn import Result
-    from athanor.engine.plan import Plan
-    from athanor.engine.pool import LocalPool
-    from athanor.engine.readers import ReaderOptions
 
 EPILOG = as_written("""
 Examples:
@@ -41,11 +29,14 @@ Metrics: accuracy, average_precision, balanced_accuracy, f1, f1_macro, f1_micro,
 precision, precision_macro, precision_micro, r2, recall, recall_macro, recall_micro, rmse, rmsle, roc_auc.
 
 Ctrl-C, SIGTERM and SIGHUP end the training with the best model so far; Ctrl-C again ends it without one.
+
+What it fits stays in <model>.folds beside the model. With it the training goes on, when it was killed and when
+it should have more time:
+
+  athanor continue houses-model
+  athanor continue houses-model --time 30m
 """)
 DEFAULT_TIME = "10m"
-ALSO = ("accuracy", "f1_macro", "roc_auc", "log_loss", "rmse", "mae", "r2")  # shown beside the run's own metric
-KEEP_BACK_S = 0.25  # of the limit, for writing the model and ending this process
-LONGEST_S = 10 * 365 * 86_400
 
 
 def train(
@@ -97,6 +88,9 @@ def train(
         typer.Option(metavar="FAMILY", help="Model family to leave out: linear, lightgbm; once per family."),
     ] = None,
     ensemble: Annotated[bool, typer.Option(help="Combine models, or take the single best.")] = True,
+    keep: Annotated[
+        bool, typer.Option(help="Keep the folds, for `athanor continue`, or nothing but the model.")
+    ] = True,
     format: reading.Format = None,  # noqa: A002 - an option's name
     delimiter: reading.Delimiter = None,
     quote: reading.Quote = None,
@@ -122,7 +116,7 @@ def train(
     )
     from athanor.engine.plan import Plan
 
-    limit_s = _limit_s(time_limit or DEFAULT_TIME) if time_limit or max_trials is None else None
+    limit_s = limit_of(time_limit or DEFAULT_TIME) if time_limit or max_trials is None else None
     plan = Plan(
         time_limit_s=limit_s,
         max_trials=max_trials,
@@ -137,89 +131,9 @@ def train(
         target=target, problem=problem, metric=metric, positive=positive, weight=weight, exclude=tuple(exclude or ())
     )
     question.check_names()
-    folder = _free_folder(out, file)
-
-    from athanor.engine.budget import Budget
-
-    budget = Budget.of(None if limit_s is None else limit_s - KEEP_BACK_S, started=started)
-    endings = Endings("ended without a model")
-    with ExitStack() as held:
-        work = held.enter_context(work_folder(folder))  # gone last, when no process writes into it any more
-        pool = held.enter_context(_local_pool(plan))  # it forks, and what comes next starts threads
-        display = held.enter_context(display_for_terminal(lambda: time.monotonic() - started))
-        with endings.listening(held.close):
-            for left in remove_left_behind(folder):
-                display.say(f"Removed {left}: a training that was killed left it behind.")
-            result = _learn(
-                file, options, question, plan, budget=budget, pool=pool, display=display, work=work, endings=endings
-            )
-        put_in_place(result, folder, work)
-    elapsed_s = time.monotonic() - started
-    why = f"{result.reason} by {endings.finished_by}" if endings.finished_by else result.reason
-    _print_result(result, folder, file, why=why, elapsed_s=elapsed_s, peak_memory=pool.peak_memory)
-
-
-def _limit_s(text: str) -> float:
-    limit_s = parse_duration(text)
-    if limit_s > LONGEST_S:
-        raise InvalidInput(
-            f"--time {text} is more than ten years. Give less; the best so far comes early.", field="time"
-        )
-    return limit_s
-
-
-def _learn(
-    file: Path,
-    options: ReaderOptions,
-    question: Question,
-    plan: Plan,
-    *,
-    budget: Budget,
-    pool: LocalPool,
-    display: Display,
-    work: Path,
-    endings: Endings,
-) -> Result:
-    from athanor.engine.checkpoint import FolderCheckpoints
-    from athanor.engine.learn import learn
-
-    task, dataset = read_file(
-        file,
-        options,
-        question,
-        memory_limit=pool.memory_limit,
-        seed=plan.seed,
-        folder=work / "segments",
-        say=display.say,
-    )
-    endings.finish_with(budget, display)
-    return learn(dataset, task, plan, budget=budget, pool=pool, checkpoints=FolderCheckpoints(work), tell=display.tell)
-
-
-def _print_result(result: Result, folder: Path, file: Path, *, why: str, elapsed_s: float, peak_memory: int) -> None:
-    from athanor.engine.model_files import read_head
-
-    head = read_head(folder)  # not the model itself: loading that would import the learners, which takes seconds
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    members = "1 member" if len(head["members"]) == 1 else f"{len(head['members'])} members"
-    score = f"{result.metric} {spell_score(result.score)}"
-    served = result.leaderboard[0]
-    told = "." if served.folds == served.n_folds else f", {spell_folds(served)}: the model is partial."
-    print(f"{head['task']['problem']}: {score}, measured on rows that the models did not see{told}")
-    also = [name for name in ALSO if name in result.scores and name != result.metric]
-    if also:
-        print(f"Also: {', '.join(f'{name} {spell_score(result.scores[name])}' for name in also)}.")
-    print(f"Ended after {spell_duration(elapsed_s)} ({why}); at most {spell_size(peak_memory)} of memory.")
-    print(f"Model: {folder} ({spell_size(size)}, {members})")
-    print(f"Trials: {_command('leaderboard', folder)}")
-    print(f"Next: {_command('predict', folder, file, '--out', 'predictions.csv')}")
-
-
-def _command(*words: object) -> str:
-    """As a shell takes it. A name that begins with a dash would be taken for an option."""
-    return shlex.join(
-        ["athanor", *(f"./{word}" if isinstance(word, Path) and str(word)[0] == "-" else str(word) for word in words)]
-    )
+    model, notes = _free_folder(out, file)
+    asked = Asked(file=file.absolute(), options=options, question=question, plan=plan, rows_for=memory_of(plan))
+    Training(asked=asked, file=file, model=model, started=started, limit_s=limit_s, keeps=keep, notes=notes).run()
 
 
 def _families(names: list[str] | None) -> tuple[str, ...]:
@@ -231,29 +145,21 @@ def _families(names: list[str] | None) -> tuple[str, ...]:
     return tuple(names or ())
 
 
-# --- folders and processes --------------------------------------------------------------------------------------------
-
-
-def _free_folder(out: Path | None, file: Path) -> Path:
-    """A folder that does not exist yet, or is empty."""
+def _free_folder(out: Path | None, file: Path) -> tuple[Path, tuple[str, ...]]:
+    """A folder that does not exist yet, or is empty, and what there is to say about others."""
     if out is not None:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise InvalidInput(f"{out} exists and is not empty. Give --out a new folder.", field="out")
-        return out
+            advice = "Give --out a new folder."
+            if (folds_of(out) / ASKED).exists():
+                advice = (
+                    f"Give --out a new folder, or that training more time: {command('continue', out, '--time', '5m')}"
+                )
+            raise InvalidInput(f"{out} exists and is not empty. {advice}", field="out")
+        return out, ()
     stem = file.name.split(".", maxsplit=1)[0] or "table"
-    candidate, number = Path(f"{stem}-model"), 2
-    while candidate.exists():
+    candidate, number, notes = Path(f"{stem}-model"), 2, []
+    while candidate.exists() or folds_of(candidate).exists():
+        if not candidate.exists():
+            notes.append(f"Note: {folds_of(candidate)} has the folds of a training: {command('continue', candidate)}")
         candidate, number = Path(f"{stem}-model-{number}"), number + 1
-    return candidate
-
-
-@contextmanager
-def _local_pool(plan: Plan) -> Iterator[LocalPool]:
-    from athanor.engine import memory
-    from athanor.engine.pool import LocalPool
-
-    pool = LocalPool(plan.cores, memory_limit=plan.memory_limit or int(0.8 * memory.available()))
-    try:
-        yield pool
-    finally:
-        pool.close()
+    return candidate, tuple(notes)

@@ -1,43 +1,90 @@
-"""Where a training keeps its folds: a hidden folder beside the model, on a disk that has to hold the model as well."""
+"""Where a training keeps its folds: a folder beside the model, on a disk that has to hold the model as well.
+
+<model>.folds/           stays, so that the training can go on: checkpoints, what was asked, and a lock
+.<model>.training-…/     of a training that keeps nothing: gone with it
+"""
 
 from __future__ import annotations
 
-import errno
 import fcntl
-from collections.abc import Iterator
+import os
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING
+from typing import IO
 
-if TYPE_CHECKING:
-    from athanor.engine.learn import Result
+from athanor.cli.asked import ASKED
+from athanor.cli.placing import NEW, put_back
+from athanor.cli.training_file import ROWS, SEGMENTS
+from athanor.errors import Conflict, InvalidInput
 
-MARK = ".training-"  # in the folder's name
+MARK = ".training-"  # in a hidden folder's name
 LOCK = "training.lock"  # held by the training's processes, however they end
+WORK = ("scratch", SEGMENTS, ROWS, "new", NEW)  # in a folder of folds: nothing to go on from
+TRIES, PAUSE_S = 20, 0.1  # for the lock: the processes of a training that was killed may be about to end
+
+
+def folds_of(model: Path) -> Path:
+    """Where the folds of a training of `model` are kept."""
+    named = model.resolve() if model.name in {"", ".."} or model.is_symlink() else model
+    return named.with_name(f"{named.name}.folds")
+
+
+@contextmanager
+def new_folds(model: Path, *, stay: Callable[[], bool]) -> Iterator[Path]:
+    """A new folder for the folds of `model`; at the end of the block it is gone, or tidy where they are to stay.
+
+    Raises InvalidInput where there are folds of another training, Conflict where that is under way.
+    """
+    folds = folds_of(model)
+    with _parents(model.resolve().parent):
+        try:
+            folds.parent.mkdir(parents=True, exist_ok=True)
+            folds.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(model)) from error  # the name that people know
+        with _alone(folds):
+            _check_new(folds, model)
+            _remove_work(folds)
+            try:
+                yield folds
+            finally:
+                if stay():
+                    _remove_work(folds)
+                else:
+                    rmtree(folds, ignore_errors=True)
+
+
+@contextmanager
+def kept_folds(model: Path) -> Iterator[Path]:
+    """The folder with the folds of `model`, tidy before and after the block. Raises Conflict where it is in use."""
+    folds = folds_of(model)
+    with _alone(folds):
+        put_back(model, folds)
+        _remove_work(folds)
+        try:
+            yield folds
+        finally:
+            _remove_work(folds)
 
 
 @contextmanager
 def work_folder(model: Path) -> Iterator[Path]:
-    """A new folder beside `model`, gone with the block, as are the folders above it that hold nothing then."""
-    parent = model.resolve().parent
-    missing = [folder for folder in (parent, *parent.parents) if not folder.exists()]
-    try:
+    """A new hidden folder beside `model`, gone with the block, as are the folders above it that hold nothing then."""
+    with _parents(model.resolve().parent):
         work = _new_folder(model.resolve())
         try:
             with _held(work):
                 yield work
         finally:
             rmtree(work, ignore_errors=True)
-    finally:
-        with suppress(OSError):  # not empty: the model is there
-            for folder in missing:
-                folder.rmdir()
 
 
 def remove_left_behind(model: Path) -> list[Path]:
-    """Remove the work folders beside `model` whose training was killed; which they were."""
+    """Remove the hidden folders beside `model` whose training was killed; which they were."""
     removed = []
     for lock in sorted(model.resolve().parent.glob(f".*{MARK}*/{LOCK}")):
         with suppress(OSError), lock.open("r+b") as file:  # someone else's, or its training goes on
@@ -47,25 +94,64 @@ def remove_left_behind(model: Path) -> list[Path]:
     return removed
 
 
-def put_in_place(result: Result, model: Path, work: Path) -> None:
-    """The model at its place, whole or not at all."""
-    place = model.resolve()
-    if place.exists():  # an empty folder, which may be someone's working directory or a mount point: it stays
-        try:
-            result.save(place)
-        except OSError:
-            _empty(place)
-            raise
-        return
-    result.save(work / "model")
+def size_of(folder: Path) -> int:
+    """Bytes of the files below; those with several names count once."""
+    found = [path.stat() for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    return sum({(stat.st_dev, stat.st_ino): stat.st_size for stat in found}.values())
+
+
+@contextmanager
+def _parents(parent: Path) -> Iterator[None]:
+    """Folders above that are not there yet and hold nothing after the block are gone then."""
+    missing = [folder for folder in (parent, *parent.parents) if not folder.exists()]
     try:
-        (work / "model").rename(place)
-    except OSError as error:
-        if error.errno in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
-            raise FileExistsError(
-                error.errno, "Something else was put there during the training", str(model)
-            ) from error
-        raise
+        yield
+    finally:
+        with suppress(OSError):  # not empty: the model is there
+            for folder in missing:
+                folder.rmdir()
+
+
+def _check_new(folds: Path, model: Path) -> None:
+    """Raise what speaks against taking the folder for a new training."""
+    if (folds / ASKED).exists():
+        raise InvalidInput(
+            f"{folds} holds the folds of an earlier training. Go on with it (athanor continue {model}), remove the "
+            "folder, or give --out another name.",
+            field="out",
+        )
+    if {path.name for path in folds.iterdir()} - {LOCK, f"{ASKED}.new", *WORK}:
+        raise InvalidInput(f"{folds} exists and is not empty. Give --out another name.", field="out")
+
+
+def _remove_work(folds: Path) -> None:
+    for name in WORK:
+        rmtree(folds / name, ignore_errors=True)
+
+
+@contextmanager
+def _alone(folds: Path) -> Iterator[None]:
+    """Lock a folder of folds as long as this process, or one forked from it, lives."""
+    with (folds / LOCK).open("ab") as file:
+        if not _locked(file):
+            raise Conflict(f"{folds} is in use: another process is training there. Wait until it has ended.")
+        yield
+
+
+def _locked(file: IO[bytes]) -> bool:
+    for left in reversed(range(TRIES)):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if left:
+                time.sleep(PAUSE_S)
+        except OSError:  # a disk without locks
+            return True
+        else:  # who had it before may have removed the folder, and another made it again
+            with suppress(OSError):
+                return Path(file.name).stat().st_ino == os.fstat(file.fileno()).st_ino
+            return False
+    return False
 
 
 def _new_folder(model: Path) -> Path:
@@ -85,11 +171,3 @@ def _held(work: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             unfinished.rename(work / LOCK)
         yield
-
-
-def _empty(folder: Path) -> None:
-    for path in folder.iterdir():
-        if path.is_dir():
-            rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)

@@ -12,15 +12,18 @@ from uuid import UUID
 
 class EventKind(StrEnum):
     LINE = "line"  # {"level", "message"}: a log line for people
-    PROGRESS = "progress"  # {"fraction", "elapsed_s", "left_s", "doing"}
+    PROGRESS = "progress"  # {"fraction", "elapsed_s", "left_s", "doing", "memory_bytes", "memory_limit"}
     LEADERBOARD = "leaderboard"  # {"rows": [LeaderboardRow as JSON]}: the whole, replaces what came before
-    FOLD = "fold"  # {"trial", "fold", "restored", "score", "fit_s"}
+    OUTLOOK = "outlook"  # {"trials", "trials_left", "folds_left", "needed_s", "gained", "gained_s", "message"}
+    INCUMBENT = "incumbent"  # a model is on disk: {"score", "members", "folds", "n_folds", "elapsed_s", "gain"}
+    FOLD = "fold"  # {"trial", "family", "label", "fold", "n_folds", "score", "fit_s", "restored", "truncated"}
+    CURVE = "curve"  # the learning curve of a fold: {"trial", "label", "fold", "points": [[step, loss]]}
     STARTED = "started"  # the resolved task: {"problem", "metric", "n_rows", "n_features", "n_folds"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent:
-    """One event of a job. `seq` rises by 1 within the job."""
+    """One event of a job. `seq` rises within the job; the numbers of events that were replaced are missing."""
 
     organization_id: UUID
     job_id: UUID
@@ -30,4 +33,8 @@ class JobEvent:
     payload: Mapping[str, Any]
 
 
-MAX_EVENTS = 20_000  # a job; beyond it only lines and leaderboards are kept
+# Each of these says how things stand and makes those before it worthless: of a job only the newest is kept.
+REPLACED = frozenset({EventKind.PROGRESS, EventKind.LEADERBOARD, EventKind.OUTLOOK})
+# These say what happened to one fold: many, and the first to go.
+DETAILS = frozenset({EventKind.FOLD, EventKind.CURVE})
+MAX_EVENTS = 20_000  # kept of a job; beyond it details are not kept any more

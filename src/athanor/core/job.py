@@ -9,6 +9,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from athanor.core.ids import new_id
+from athanor.engine.plan import Plan
 from athanor.errors import Conflict
 
 
@@ -41,15 +42,18 @@ class Lane(StrEnum):
 
 class JobKind(StrEnum):
     TRAIN = "train"
+    CONTINUE = "continue"  # more time or more trials for a run whose training has ended
     PROFILE = "profile"
     INGEST = "ingest"  # rows that came: done in the request that brought them, so that it is born finished
 
 
 LANES: Mapping[JobKind, Lane] = {
     JobKind.TRAIN: Lane.TRAIN,
+    JobKind.CONTINUE: Lane.TRAIN,
     JobKind.PROFILE: Lane.LIGHT,
     JobKind.INGEST: Lane.LIGHT,
 }
+TRAINING = frozenset({JobKind.TRAIN, JobKind.CONTINUE})  # what a run is trained by
 
 
 class Request(StrEnum):
@@ -71,6 +75,8 @@ class Job:
     subject_id  the run that it trains, which may be gone; the dataset version that it profiles; the dataset that its
                 rows came to
     dataset_id  whose rows it works on: it goes with it
+    plan        how hard it tries, where its run does not say so: a job that continues one has limits of its own
+    follows     of a job that continues a run: the one that made the models which the run has
     """
 
     id: UUID
@@ -86,7 +92,7 @@ class Job:
     executor: str = "local"
     attempt: int = 0  # how often an executor took it
     fruitless: int = 0  # attempts in a row without a new checkpoint
-    checkpoints: int = 0  # finished folds when its worker was last lost
+    checkpoints: int = 0  # finished folds when its worker was last lost, or it was made
     spent_s: float = 0.0  # running time of all attempts so far, as of the last heartbeat
     token: UUID | None = None  # of the lease; None: nobody has it
     lease_until: datetime | None = None
@@ -94,6 +100,9 @@ class Job:
     started_at: datetime | None = None  # of the first attempt
     finished_at: datetime | None = None
     error: str | None = None
+    reason: str | None = None  # why it ended where all went well: "time limit"
+    plan: Plan | None = None
+    follows: UUID | None = None
     peak_memory: int = 0  # bytes, summed over the job's processes
     progress: float = 0.0  # 0 to 1
     result: Mapping[str, int] = field(default_factory=dict)  # what came of it in numbers: {"n_rows": 1000}
@@ -101,6 +110,10 @@ class Job:
     @property
     def is_final(self) -> bool:
         return self.state in FINAL
+
+    @property
+    def trains(self) -> bool:
+        return self.kind in TRAINING
 
 
 def advance(job: Job, to: JobState, *, now: datetime, error: str | None = None) -> Job:

@@ -87,6 +87,14 @@ class EventLog(Protocol):
         """Number and keep the events, behind those that are there."""
         ...
 
+    def keep_newest(self, job_id: UUID, kind: EventKind) -> None:
+        """Forget the events of this kind that came before the newest one of it."""
+        ...
+
+    def count(self, job_id: UUID) -> int:
+        """How many events of the job are kept."""
+        ...
+
     def after(
         self, job_id: UUID, seq: int = 0, *, kinds: Iterable[EventKind] | None = None, limit: int = 1000
     ) -> list[JobEvent]:

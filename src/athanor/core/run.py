@@ -14,7 +14,11 @@ from athanor.engine.task import Task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What was asked for. How it goes stands in its jobs; `job_id` is the one that trains."""
+    """What was asked for. How it goes stands in its jobs.
+
+    job_id  the newest one that trains it. One that was to continue it and brought nothing gives the place back to the
+            one before it
+    """
 
     id: UUID
     organization_id: UUID

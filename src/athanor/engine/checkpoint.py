@@ -3,6 +3,7 @@
 <folder>/fingerprint                      what the folds were made from
 <folder>/fits.log                         one line for each fold that was finished, ever
 <folder>/trials/<trial>/fold-<k>/         fold.json, out_of_fold.npy, model/…
+<folder>/snapshots/<trial>/fold-<k>/      the same of a fit under way, replaced now and then
 <folder>/views/<view>/fold-<k>/           what a view learned from the fold's training rows, shared by trials
 <folder>/incumbents/<n>/  + incumbent     model folders; the link names the newest
 <folder>/scratch/                         can be made again
@@ -16,9 +17,9 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,9 @@ class FoldRecord:
     predict_s  seconds to predict 1,000 rows
     truncated  the fit ended because its time was up
     files      SHA-256 of each file, by its path below the fold's `model` folder
+    n_rows     training rows, those to stop by included; 0 where it was not noted
+    lightened  in words, what the fit went without because memory had no room for all of it
+    curve      (step, loss on the rows to stop by), at most 200 of them: the first, the best and the last are there
     """
 
     trial: str
@@ -46,6 +50,14 @@ class FoldRecord:
     n_features: int
     truncated: bool
     files: Mapping[str, str]
+    n_rows: int = 0
+    curve: tuple[tuple[int, float], ...] = ()
+    lightened: str = ""
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> FoldRecord:
+        curve = tuple((int(step), float(loss)) for step, loss in facts.get("curve", ()))
+        return cls(**{**facts, "curve": curve})
 
 
 class CheckpointStore(Protocol):
@@ -65,6 +77,22 @@ class CheckpointStore(Protocol):
 
     def keep_fold(self, written: Path, record: FoldRecord, out_of_fold: NDArray[np.float32]) -> None:
         """Make `written` (the model's files) a finished fold: durable, visible at once, never replaced."""
+        ...
+
+    def adopt(self, record: FoldRecord, trial: str) -> FoldRecord:
+        """Make a finished fold one of another trial, too: nothing is copied or fitted."""
+        ...
+
+    def keep_snapshot(self, written: Path, record: FoldRecord, out_of_fold: NDArray[np.float32]) -> None:
+        """Make `written` (the files of a model that is still being fitted) the snapshot of its fold, in the place of
+        the one before. It is no finished fold; `keep_fold` and `claim` remove it.
+        """
+        ...
+
+    def take_snapshot(self, trial: str, fold: int) -> FoldRecord | None:
+        """Make the snapshot of a fit that was ended a finished, truncated fold. None where there is none, or where the
+        fold is finished.
+        """
         ...
 
     def keep_view(self, written: Path, view: str, fold: int) -> None:
@@ -87,6 +115,10 @@ class CheckpointStore(Protocol):
         """Gives an empty folder; it is the incumbent when the block ends without an error."""
         ...
 
+    def hold(self, incumbent: Path) -> None:
+        """Leave this incumbent's folder when another takes its place: somebody in this process answers with it."""
+        ...
+
     def scratch(self, name: str) -> Path:
         """A fresh place for files that can be made again: what was there is gone."""
         ...
@@ -97,7 +129,8 @@ class FolderCheckpoints:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for part in ("trials", "views", "incumbents", "scratch", "new"):
+        self._held: set[str] = set()  # names of incumbents
+        for part in ("trials", "snapshots", "views", "incumbents", "scratch", "new"):
             (folder / part).mkdir(parents=True, exist_ok=True)
 
     def claim(self, fingerprint: str) -> None:
@@ -109,17 +142,19 @@ class FolderCheckpoints:
                 )
         else:
             _write_durably(path, fingerprint.encode())
-        # What a killed process left half-written. Nobody else writes here: one run has one trainer.
-        shutil.rmtree(self.folder / "new")
-        (self.folder / "new").mkdir()
+        # What a killed process left half-written. Nobody else writes here: one run has one trainer. Snapshots go, too:
+        # the fold is fitted again, whole, and so to the same bits as in a run that was never killed.
+        for part in ("snapshots", "new"):
+            shutil.rmtree(self.folder / part)
+            (self.folder / part).mkdir()
         newest = self.incumbent()
         for folder in (self.folder / "incumbents").iterdir():
-            if newest is None or folder.name != newest.name:
+            if folder.name not in self._held and (newest is None or folder.name != newest.name):
                 shutil.rmtree(folder)
 
     def finished(self) -> list[FoldRecord]:
         paths = (self.folder / "trials").glob("*/fold-*/fold.json")
-        records = [FoldRecord(**json.loads(path.read_text())) for path in paths]
+        records = [FoldRecord.from_json(json.loads(path.read_text())) for path in paths]
         return sorted(records, key=lambda record: (record.trial, record.fold))
 
     def new_folder(self) -> Path:
@@ -128,13 +163,32 @@ class FolderCheckpoints:
         return place
 
     def keep_fold(self, written: Path, record: FoldRecord, out_of_fold: NDArray[np.float32]) -> None:
+        self._finish(self._whole(written, record, out_of_fold), record)
+        self._replace(self._snapshot(record.trial, record.fold), None)
+
+    def keep_snapshot(self, written: Path, record: FoldRecord, out_of_fold: NDArray[np.float32]) -> None:
+        # Not flushed to the disk: it serves the run under way, and is worth nothing after a power cut.
+        snapshot = self._whole(written, replace(record, truncated=True), out_of_fold)
+        place = self._snapshot(record.trial, record.fold)
+        place.parent.mkdir(exist_ok=True)
+        self._replace(place, snapshot)
+
+    def take_snapshot(self, trial: str, fold: int) -> FoldRecord | None:
+        snapshot = self._snapshot(trial, fold)
+        if not snapshot.exists() or self._fold(trial, fold).exists():
+            return None
+        record = FoldRecord.from_json(json.loads((snapshot / "fold.json").read_text()))
+        self._finish(snapshot, record)
+        return record
+
+    def adopt(self, record: FoldRecord, trial: str) -> FoldRecord:
+        adopted = replace(record, trial=trial)
         fold = self.new_folder()
-        written.rename(fold / "model")
-        np.save(fold / "out_of_fold.npy", out_of_fold, allow_pickle=False)
-        (fold / "fold.json").write_text(json.dumps(asdict(record)))
-        self._publish(fold, self.folder / "trials" / record.trial / f"fold-{record.fold}")
-        with (self.folder / "fits.log").open("a") as log:
-            log.write(f"{record.trial} {record.fold}\n")
+        shutil.copytree(self._fold(record.trial, record.fold), fold, copy_function=os.link, dirs_exist_ok=True)
+        (fold / "fold.json").unlink()  # a link, too: what is written into it would be written into the other one
+        (fold / "fold.json").write_text(json.dumps(asdict(adopted)))
+        self._publish(fold, self._fold(trial, record.fold))
+        return adopted
 
     def keep_view(self, written: Path, view: str, fold: int) -> None:
         place = self.view_folder(view, fold)
@@ -180,8 +234,11 @@ class FolderCheckpoints:
             shutil.rmtree(place)
             raise
         sync_folder(self.folder)
-        if before is not None:
+        if before is not None and before.name not in self._held:
             shutil.rmtree(before)
+
+    def hold(self, incumbent: Path) -> None:
+        self._held.add(incumbent.name)
 
     def scratch(self, name: str) -> Path:
         place = self.folder / "scratch" / name
@@ -189,11 +246,44 @@ class FolderCheckpoints:
             shutil.rmtree(place)
         return place
 
+    def _fold(self, trial: str, fold: int) -> Path:
+        return self.folder / "trials" / trial / f"fold-{fold}"
+
+    def _snapshot(self, trial: str, fold: int) -> Path:
+        return self.folder / "snapshots" / trial / f"fold-{fold}"
+
+    def _whole(self, written: Path, record: FoldRecord, out_of_fold: NDArray[np.float32]) -> Path:
+        """All that belongs to a fold, in a folder that nobody sees yet."""
+        fold = self.new_folder()
+        written.rename(fold / "model")
+        np.save(fold / "out_of_fold.npy", out_of_fold, allow_pickle=False)
+        (fold / "fold.json").write_text(json.dumps(asdict(record)))
+        return fold
+
+    def _finish(self, whole: Path, record: FoldRecord) -> None:
+        self._publish(whole, self._fold(record.trial, record.fold))
+        with (self.folder / "fits.log").open("a") as log:
+            log.write(f"{record.trial} {record.fold}\n")
+
+    def _replace(self, place: Path, whole: Path | None) -> None:
+        """Put `whole` (None: nothing) where something may stand: at each instant it is the old, nothing or the new."""
+        old = self.new_folder()
+        if place.exists():
+            place.rename(old)  # onto an empty folder
+        if whole is not None:
+            whole.rename(place)
+        shutil.rmtree(old)
+
     def _publish(self, written: Path, place: Path) -> None:
         sync_tree(written)
         place.parent.mkdir(parents=True, exist_ok=True)
         written.rename(place)
         sync_folder(place.parent)
+
+
+def n_finished(folder: Path) -> int:
+    """How many finished folds stand in a run's folder. Makes nothing where there is none."""
+    return sum(1 for _ in (folder / "trials").glob("*/fold-*/fold.json"))
 
 
 def sha256_of(folder: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ way through features and models as a million, and pool processes can share a tab
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from athanor.engine.schema import Schema
 from athanor.errors import InvalidInput
 
 Rows = NDArray[np.int64]  # positions of rows in a dataset
+Some = Rows | slice  # rows by their positions, or a run of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,11 @@ class Numbers:
 
     values: NDArray[np.float64]  # (n_rows,)
 
-    def take(self, rows: Rows) -> Numbers:
+    @property
+    def n_rows(self) -> int:
+        return len(self.values)
+
+    def take(self, rows: Some) -> Numbers:
         return Numbers(self.values[rows])
 
     def missing(self) -> NDArray[np.bool_]:
@@ -39,7 +44,11 @@ class Words:
     codes: NDArray[np.int32]  # (n_rows,) position in `vocabulary`; -1 is missing
     vocabulary: Sequence[str]
 
-    def take(self, rows: Rows) -> Words:
+    @property
+    def n_rows(self) -> int:
+        return len(self.codes)
+
+    def take(self, rows: Some) -> Words:
         return Words(self.codes[rows], self.vocabulary)
 
     def missing(self) -> NDArray[np.bool_]:
@@ -60,7 +69,11 @@ class Times:
 
     values: NDArray[np.datetime64]  # (n_rows,) datetime64[us], UTC
 
-    def take(self, rows: Rows) -> Times:
+    @property
+    def n_rows(self) -> int:
+        return len(self.values)
+
+    def take(self, rows: Some) -> Times:
         return Times(self.values[rows])
 
     def missing(self) -> NDArray[np.bool_]:
@@ -73,7 +86,11 @@ class Vectors:
 
     matrix: Any  # (n_rows, dim) float32: a numpy array, or a scipy CSR matrix
 
-    def take(self, rows: Rows) -> Vectors:
+    @property
+    def n_rows(self) -> int:
+        return int(self.matrix.shape[0])
+
+    def take(self, rows: Some) -> Vectors:
         return Vectors(self.matrix[rows])
 
     def missing(self) -> NDArray[np.bool_]:
@@ -104,8 +121,48 @@ class Dataset:
         return self.columns[name]
 
     def select(self, names: Sequence[str]) -> Dataset:
-        return Dataset(self.schema.select(tuple(names)), {name: self.columns[name] for name in names}, self.n_rows)
+        schema = self.schema.select(tuple(names))
+        if isinstance(self.columns, Taken):
+            given = self.columns.columns
+            return Dataset(schema, Taken({name: given[name] for name in names}, self.columns.rows), self.n_rows)
+        return Dataset(schema, {name: self.columns[name] for name in names}, self.n_rows)
 
     def take(self, rows: Rows) -> Dataset:
+        """Some rows, as a table of their own."""
         taken = {name: column.take(rows) for name, column in self.columns.items()}
         return Dataset(self.schema, taken, len(rows))
+
+    def at(self, rows: Some) -> Dataset:
+        """Some rows, each column taken anew whenever it is asked for: who needs one at a time holds no copy of all."""
+        if isinstance(self.columns, Taken):
+            taken = Taken(self.columns.columns, self.columns.among(rows))
+        else:
+            taken = Taken(self.columns, range(self.n_rows)[rows] if isinstance(rows, slice) else rows)
+        return Dataset(self.schema, taken, len(taken.rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Taken(Mapping[str, Column]):
+    """Columns of some rows, which are taken when they are asked for."""
+
+    columns: Mapping[str, Column]
+    rows: Rows | range
+
+    def __getitem__(self, name: str) -> Column:
+        rows = self.rows
+        return self.columns[name].take(slice(rows.start, rows.stop, rows.step) if isinstance(rows, range) else rows)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def among(self, rows: Some) -> Rows | range:
+        """Some of these rows, as rows of the columns."""
+        if isinstance(self.rows, range):
+            return self.rows[rows] if isinstance(rows, slice) else np.asarray(self.rows)[rows]
+        return self.rows[rows]

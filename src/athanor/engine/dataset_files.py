@@ -7,20 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.dataset import Column, Dataset, Numbers, Times, Vectors, Words
+from athanor.engine import array_files
+from athanor.engine.array_files import keep_array, mapped
+from athanor.engine.dataset import Column, Dataset, Numbers, Taken, Times, Vectors, Words
 from athanor.engine.schema import ColumnSchema, Schema, Storage
 
 
 def save_dataset(dataset: Dataset, folder: Path) -> None:
-    """Write `dataset` into `folder`, which must not exist."""
+    """Write `dataset` into `folder`, which must not exist. What lies in files already is not written again."""
     folder.mkdir(parents=True)
     for place, name in enumerate(dataset.schema.names):
         column = dataset.columns[name]
         for part, array in arrays_of(column).items():
-            np.save(folder / f"{place}.{part}.npy", array, allow_pickle=False)
+            keep_array(array, folder / f"{place}.{part}.npy")
         if isinstance(column, Words):
             (folder / f"{place}.vocabulary.json").write_text(json.dumps(list(column.vocabulary)))
     head = {"schema": dataset.schema.to_json(), "n_rows": dataset.n_rows}
@@ -44,10 +45,12 @@ def arrays_of(column: Column) -> dict[str, NDArray[Any]]:
     return {"values": column.matrix if isinstance(column, Vectors) else column.values}
 
 
-def mapped(path: Path) -> NDArray[Any]:
-    """The array in an npy file, mapped read-only."""
-    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    return array
+def let_go(dataset: Dataset) -> None:
+    """What is mapped of the dataset counts as memory of this process no more, until it is looked at again."""
+    columns = dataset.columns
+    for column in (columns.columns if isinstance(columns, Taken) else columns).values():
+        for array in arrays_of(column).values():
+            array_files.let_go(array)
 
 
 def _open_column(folder: Path, place: int, schema: ColumnSchema) -> Column:

@@ -27,7 +27,11 @@ class FeaturesMade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoldFinished:
-    """One fold of one trial was fitted, or found finished in the checkpoints (`restored`)."""
+    """One fold of one trial was fitted, or found finished in the checkpoints (`restored`).
+
+    curve      the learning curve: (trees or steps so far, loss on the rows to stop by), at most 200 points
+    truncated  the fit ended because its time was up
+    """
 
     trial: str
     family: str
@@ -37,6 +41,8 @@ class FoldFinished:
     score: float  # of the user's metric, on the fold's validation rows
     fit_s: float
     restored: bool = False
+    curve: tuple[tuple[int, float], ...] = ()
+    truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +75,7 @@ class IncumbentChanged:
     folds: int  # that all members have
     n_folds: int
     elapsed_s: float
+    gain: float | None = None  # by how much it is better than the one before it, on rows common to both; None: unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +102,36 @@ class LeaderboardRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progressed:
-    """How far the run is, 0 to 1, by the clock or by fits, whichever ends it."""
+    """How far the run is, 0 to 1, by the clock or by fits, whichever ends it; and the memory of all its processes."""
 
     fraction: float
     elapsed_s: float
     left_s: float | None
     doing: str
+    memory_bytes: int = 0  # 0: not watched
+    memory_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What more time would buy, as far as the run so far tells.
+
+    trials       that the schedule has, without those that were given up
+    trials_left  of them unfinished: folds are missing, or were cut short by the clock
+    folds_left   of these trials, missing or cut short
+    needed_s     seconds that they would about take, from the seconds that folds took; None where none was fitted
+    gained       by how much the score became better in the last `gained_s` seconds, always the last half of the time so
+                 far; None where that is not known
+    message      all this in words
+    """
+
+    trials: int
+    trials_left: int
+    folds_left: int
+    needed_s: float | None
+    gained: float | None
+    gained_s: float
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +145,7 @@ class Warned:
 class Finished:
     """The result is on disk."""
 
-    reason: str  # why it ended: "time limit", "schedule complete", "finish requested"
+    reason: str  # why it ended: "time limit", "schedule complete", "nothing more to gain", "finish requested"
     metric: str
     score: float
     elapsed_s: float
@@ -129,6 +160,7 @@ Event = (
     | IncumbentChanged
     | LeaderboardChanged
     | Progressed
+    | Outlook
     | Warned
     | Finished
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ _PARTS = 16  # and beyond in one of so many parts
 LOOKED_AT = 20_000  # rows, drawn from the table, whose words are measured
 DISTINCT_LOOKED_AT = 2_000  # distinct words of those rows
 HELD_BYTES = 512 * 1024**2  # a scan that takes up less is read into memory, before it is asked often
-_FIRST_ROWS = 1_000  # from which its size is estimated
+_FIRST_CELLS = 100_000  # from which its size is estimated
 LARGEST_SAMPLE = 20_000_000  # values that are read at a time to be looked at
 _LEAST_ROWS = 1_000  # however many columns there are
 _SEED = 0
@@ -73,6 +74,8 @@ class Source:
         lazy = frame.lazy()
         self.dtypes: dict[str, pl.DataType] = dict(lazy.collect_schema())
         floats = [name for name, dtype in self.dtypes.items() if dtype.is_float()]
+        if isinstance(frame, pl.DataFrame):  # of many columns most need no look at each cell whenever one is asked
+            floats = _perhaps_infinite(frame, floats)
         # Neither NaN nor an infinite number is a value.
         self.lazy = lazy.with_columns(pl.when(by_name(floats).is_finite()).then(by_name(floats))) if floats else lazy
         self.is_scan = isinstance(frame, pl.LazyFrame)
@@ -110,6 +113,12 @@ class Source:
         return self.collect(lazy.select(pl.all().gather(places)))
 
 
+def _perhaps_infinite(frame: pl.DataFrame, floats: Sequence[str]) -> list[str]:
+    """The columns of floats that may hold NaN or an infinite number: then their sum is no finite one either."""
+    sums = frame.select(by_name(floats).sum()).row(0) if floats else ()
+    return [name for name, total in zip(floats, sums, strict=True) if not isfinite(total)]
+
+
 def _width(dtype: pl.DataType) -> int:
     """Values in a cell; of a sparse vector a guess."""
     if dtype == pl.Array:
@@ -117,13 +126,13 @@ def _width(dtype: pl.DataType) -> int:
     return 100 if dtype == pl.Struct else 1
 
 
-def held(frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame | pl.LazyFrame:
-    """The table in memory where it is small: it will be asked often."""
+def held(frame: pl.DataFrame | pl.LazyFrame, held_bytes: int | None = None) -> pl.DataFrame | pl.LazyFrame:
+    """The table in memory where it is small, at most `held_bytes`: it will be asked often."""
     if isinstance(frame, pl.DataFrame):
         return frame
     n_rows = int(frame.select(pl.len()).collect().item())
-    first = frame.head(_FIRST_ROWS).collect()
-    is_small = first.estimated_size() / max(1, first.height) * n_rows <= HELD_BYTES
+    first = frame.head(max(_FIRST_CELLS // max(1, len(frame.collect_schema())), 1)).collect()
+    is_small = first.estimated_size() / max(1, first.height) * n_rows <= (held_bytes or HELD_BYTES)
     return frame.collect() if is_small else frame
 
 
@@ -151,17 +160,21 @@ def facts(source: Source, names: Sequence[str], *, all_distinct: bool = False) -
     by_storage: dict[Storage, list[str]] = {storage: [] for storage in Storage}
     for name in names:
         by_storage[storage_of(name, source.dtypes[name])].append(name)
-    measured = [*by_storage[Storage.FLOAT], *by_storage[Storage.DATETIME]]
+    times = by_storage[Storage.DATETIME]
+    measured = [*by_storage[Storage.FLOAT], *times]
     counted = [*by_storage[Storage.INTEGER], *by_storage[Storage.STRING], *(measured if all_distinct else ())]
-    ordered = [*by_storage[Storage.INTEGER], *by_storage[Storage.BOOLEAN], *measured]
+    plain = [*by_storage[Storage.INTEGER], *by_storage[Storage.BOOLEAN], *by_storage[Storage.FLOAT]]
+    ordered = [*plain, *times]
     is_long = source.n_rows > COUNTED_EXACTLY
     distinct = by_name(counted).approx_n_unique() if is_long else by_name(counted).n_unique()
     answers = iter(
         source.answer(
             [
                 by_name(names).null_count().name.suffix("\0missing"),
-                by_name(ordered).to_physical().min().name.suffix("\0least"),
-                by_name(ordered).to_physical().max().name.suffix("\0most"),
+                by_name(plain).min().name.suffix("\0least"),
+                by_name(times).to_physical().min().name.suffix("\0least"),
+                by_name(plain).max().name.suffix("\0most"),
+                by_name(times).to_physical().max().name.suffix("\0most"),
                 distinct.name.suffix("\0distinct"),
             ]
         )

@@ -1,18 +1,18 @@
-"""Columns as arrays of a known length, filled slice by slice: one copy in memory, and a slice beside it."""
+"""Columns of a known length, filled slice by slice, in memory or in files: one copy, and a slice beside it."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from athanor.engine.array_files import Growing, growing, mapped
 from athanor.engine.dataset import Column, Numbers, Times, Vectors, Words
 from athanor.engine.frames import to_column
 from athanor.engine.schema import ColumnSchema, Storage
-
-_GROWTH = 1.5
 
 
 class Filling(Protocol):
@@ -27,32 +27,43 @@ class Filling(Protocol):
         ...
 
 
-def filling(column: ColumnSchema, n_rows: int) -> Filling:
-    """Room for `n_rows` cells of a column."""
+def filling(column: ColumnSchema, n_rows: int, place: Path | None = None) -> Filling:
+    """Room for `n_rows` cells of a column: in files whose names begin with `place`, None: in memory."""
     if column.storage is Storage.STRING:
-        return _Words(column, n_rows)
+        return _Words(column, n_rows, place)
     if column.storage is Storage.SPARSE:
-        return _Sparse(column, n_rows)
-    return _Array(column, n_rows)
+        return _Sparse(column, n_rows, place)
+    return _Array(column, n_rows, place)
+
+
+def _file(place: Path | None, part: str) -> Path | None:
+    return None if place is None else place.with_name(f"{place.name}.{part}.npy")
+
+
+def _finished(values: Growing, path: Path | None) -> NDArray[Any]:
+    array = values.array()
+    return array if path is None else mapped(path)
 
 
 class _Array:
     """Numbers, times and dense vectors."""
 
-    def __init__(self, column: ColumnSchema, n_rows: int) -> None:
-        self._schema = column
+    def __init__(self, column: ColumnSchema, n_rows: int, place: Path | None) -> None:
+        self._schema, self._path = column, _file(place, "values")
         is_dense, is_time = column.storage is Storage.DENSE, column.storage is Storage.DATETIME
         dtype = "float32" if is_dense else "datetime64[us]" if is_time else "float64"
-        self._values: NDArray[Any] = np.empty((n_rows, column.dim or 0) if is_dense else n_rows, dtype)
+        width = (column.dim or 0) if is_dense else None
+        self._values = growing(dtype, n_rows=n_rows, width=width, path=self._path)
 
-    def put(self, series: pl.Series | None, start: int, n_rows: int) -> None:
+    def put(self, series: pl.Series | None, start: int, n_rows: int) -> None:  # noqa: ARG002
         part = to_column(series, self._schema, n_rows)
-        self._values[start : start + n_rows] = part.matrix if isinstance(part, Vectors) else _values(part)
+        self._values.put(part.matrix if isinstance(part, Vectors) else _values(part))
 
     def column(self) -> Column:
+        values = _finished(self._values, self._path)
         if self._schema.storage is Storage.DENSE:
-            return Vectors(self._values)
-        return Times(self._values) if self._schema.storage is Storage.DATETIME else Numbers(self._values)
+            return Vectors(values)
+        return Times(values) if self._schema.storage is Storage.DATETIME else Numbers(values)
 
 
 def _values(part: Column) -> NDArray[Any]:
@@ -64,60 +75,55 @@ def _values(part: Column) -> NDArray[Any]:
 class _Words:
     """Codes of each slice's own vocabulary, until all vocabularies are known."""
 
-    def __init__(self, column: ColumnSchema, n_rows: int) -> None:
-        self._schema = column
-        self._codes = np.empty(n_rows, np.int32)
+    def __init__(self, column: ColumnSchema, n_rows: int, place: Path | None) -> None:
+        self._schema, self._path = column, _file(place, "codes")
+        self._codes = growing(np.int32, n_rows=n_rows, path=self._path)
         self._slices: list[tuple[int, int, pl.Series]] = []
 
     def put(self, series: pl.Series | None, start: int, n_rows: int) -> None:
         part = to_column(series, self._schema, n_rows)
         if not isinstance(part, Words):
             raise TypeError(f"Words are filled in here, got {type(part).__name__}.")
-        self._codes[start : start + n_rows] = part.codes
+        self._codes.put(part.codes)
         self._slices.append((start, n_rows, pl.Series(list(part.vocabulary), dtype=pl.String)))
 
     def column(self) -> Column:
         if not self._slices:
-            return Words(self._codes, ())
+            return Words(_finished(self._codes, self._path), ())
+        codes = self._codes.array()
         vocabulary = pl.concat([words for _, _, words in self._slices]).unique().sort()
         places = pl.Enum(vocabulary)
         for start, n_rows, words in self._slices:
             # The last place is where code -1 points.
             table = np.append(words.cast(places).to_physical().cast(pl.Int32).to_numpy(), np.int32(-1))
-            self._codes[start : start + n_rows] = table[self._codes[start : start + n_rows]]
-        return Words(self._codes, tuple(vocabulary.to_list()))
+            codes[start : start + n_rows] = table[codes[start : start + n_rows]]
+        return Words(codes if self._path is None else mapped(self._path), tuple(vocabulary.to_list()))
 
 
 class _Sparse:
-    """One CSR matrix, whose number of entries is known when the last slice has come.
+    """One CSR matrix, whose number of entries is known when the last slice has come."""
 
-    Arrays grow in place: what is not written to takes no memory, and the system moves pages instead of copying them.
-    """
-
-    def __init__(self, column: ColumnSchema, n_rows: int) -> None:
+    def __init__(self, column: ColumnSchema, n_rows: int, place: Path | None) -> None:
         self._schema = column
-        self._starts = np.zeros(n_rows + 1, np.int64)
+        self._paths = {part: _file(place, part) for part in ("data", "indices", "indptr")}
+        self._data = growing(np.float32, path=self._paths["data"])
+        self._indices = growing(np.int32, path=self._paths["indices"])
+        self._starts = growing(np.int64, n_rows=n_rows + 1, path=self._paths["indptr"])
+        self._starts.put(np.zeros(1, np.int64))
         self._n_entries = 0
-        self._data = np.empty(0, np.float32)
-        self._indices = np.empty(0, np.int32)
 
-    def put(self, series: pl.Series | None, start: int, n_rows: int) -> None:
+    def put(self, series: pl.Series | None, start: int, n_rows: int) -> None:  # noqa: ARG002
         part = to_column(series, self._schema, n_rows)
         if not isinstance(part, Vectors):
             raise TypeError(f"Vectors are filled in here, got {type(part).__name__}.")
-        end = self._n_entries + part.matrix.nnz
-        if end > len(self._data):
-            for array in (self._data, self._indices):
-                array.resize(int(end * _GROWTH), refcheck=False)
-        self._data[self._n_entries : end] = part.matrix.data
-        self._indices[self._n_entries : end] = part.matrix.indices
-        self._starts[start + 1 : start + n_rows + 1] = part.matrix.indptr[1:] + np.int64(self._n_entries)
-        self._n_entries = end
+        self._data.put(part.matrix.data)
+        self._indices.put(part.matrix.indices)
+        self._starts.put(part.matrix.indptr[1:] + np.int64(self._n_entries))
+        self._n_entries += part.matrix.nnz
 
     def column(self) -> Column:
         from scipy.sparse import csr_matrix
 
-        for array in (self._data, self._indices):
-            array.resize(self._n_entries, refcheck=False)
-        shape = (len(self._starts) - 1, self._schema.dim or 0)
-        return Vectors(csr_matrix((self._data, self._indices, self._starts), shape=shape, copy=False))
+        made = {"data": self._data, "indices": self._indices, "indptr": self._starts}
+        data, indices, starts = (_finished(values, self._paths[part]) for part, values in made.items())
+        return Vectors(csr_matrix((data, indices, starts), shape=(len(starts) - 1, self._schema.dim or 0), copy=False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from math import isnan
 
 from athanor.engine.budget import Budget
 from athanor.engine.checkpoint import CheckpointStore
@@ -29,10 +30,12 @@ class Incumbent:
     clock: Budget
     checkpoints: CheckpointStore
     reporter: Reporter
+    continues: bool = False
     weights: Weights | None = field(default=None, init=False)
     barrier_s: float = field(default=0.1, init=False)  # what the longest barrier took
     _on_disk: Weights | None = field(default=None, init=False)  # what an earlier attempt left
     _saved: tuple[Mapping[str, float], int] | None = field(default=None, init=False)  # shares and number of folds
+    _saved_score: float = field(default=float("nan"), init=False)  # what was told of it: scored anew, it may differ
 
     def restore(self) -> None:
         """Take up the model that an earlier attempt left, once its folds stand in the standings."""
@@ -45,6 +48,7 @@ class Incumbent:
         if all(self.standings.n_finished(trial) for trial in shares):
             self._on_disk = Weights(shares=shares, score=float("nan") if head["score"] is None else head["score"])
             self._saved = (shares, sum(len(member["folds"]) for member in members))
+            self._saved_score = self._on_disk.score
 
     def save_first(self, trial: str) -> None:
         """From the first fold on there is a model, whatever it is worth. No rival: which one is first is chance."""
@@ -72,31 +76,61 @@ class Incumbent:
         if chosen is None:
             return
         rivals = self._rivals(without)
+        gain: float | None = None
         for rival in rivals:
             # The model on disk was weighed on all the folds it has, whatever round this attempt has come to.
             seen = None if rival is self._on_disk else cap
             n_folds = self.standings.n_common({**rival.shares, **chosen.shares}, cap=seen)
-            if self.standings.utility(chosen.shares, n_folds) < self.standings.utility(rival.shares, n_folds):
-                chosen = rival
+            gain = self.standings.utility(chosen.shares, n_folds) - self.standings.utility(rival.shares, n_folds)
+            if gain < 0:
+                chosen, gain = rival, 0.0
         n_folds = sum(self.standings.n_finished(trial) for trial in chosen.shares)
-        if any(chosen is rival for rival in rivals) and self._saved != (chosen.shares, n_folds):
+        is_known = any(chosen is rival for rival in rivals)
+        if is_known and (not self.clock.is_timed or self._saved != (chosen.shares, n_folds)):
             chosen = self.standings.scored_anew(chosen)  # its members have more folds than when it was weighed
         self.weights = chosen
-        if self._saved is None or (has_news and self._saved != (chosen.shares, n_folds)):
-            self._save(chosen, n_folds)
-        if has_news and self._on_disk is not None and self._is_weighed(self._on_disk, cap):
+        may_replace = has_news and not self._is_kept_to_the_end
+        if self._saved is None or (may_replace and not self._is_saved(chosen, n_folds)):
+            self._save(chosen, n_folds, gain=gain)
+        on_disk = self._on_disk
+        if has_news and on_disk is not None and self._is_weighed(on_disk, cap) and not self._is_kept_to_the_end:
             self._on_disk = None
         self.reporter.leaderboard(self.standings.leaderboard(chosen))
         self.barrier_s = max(self.barrier_s, self.clock.clock() - started)
+
+    def settle(self) -> None:
+        """Put on disk what was chosen last, where it is not: who fitted its last folds may have ended before that."""
+        if self.weights is None:
+            return
+        n_folds = sum(self.standings.n_finished(trial) for trial in self.weights.shares)
+        if not self._is_saved(self.weights, n_folds):
+            self._save(self.weights, n_folds)
+
+    def _is_saved(self, chosen: Weights, n_folds: int) -> bool:
+        is_same_score = self._saved_score == chosen.score or (isnan(self._saved_score) and isnan(chosen.score))
+        return self._saved == (chosen.shares, n_folds) and is_same_score
+
+    @property
+    def _is_kept_to_the_end(self) -> bool:
+        """Whether the model on disk stays until the run ends: a continuation of trials is compared with it once."""
+        return self.continues and not self.clock.is_timed and not self.clock.finishing
 
     def _is_weighed(self, weights: Weights, cap: int | None) -> bool:
         return cap is None or self.standings.n_common(weights.shares) <= cap
 
     def _rivals(self, without: Collection[str]) -> list[Weights]:
-        found = [weights for weights in (self._on_disk, self.weights) if weights is not None]
-        return [weights for weights in found if not weights.shares.keys() & set(without)]
+        """What a newcomer must not be worse than.
 
-    def _save(self, chosen: Weights, n_folds: int) -> None:
+        Without a clock an attempt plays every barrier again. What the attempt before it left on disk is no rival then,
+        or the end would depend on where that was cut off; for the same reason a continuation has no other rival than
+        what it began with.
+        """
+        found = [self._on_disk if self.continues else self.weights]
+        if self.clock.is_timed or self.clock.finishing:
+            found = [self._on_disk, self.weights]
+        return [weights for weights in found if weights is not None and not weights.shares.keys() & set(without)]
+
+    def _save(self, chosen: Weights, n_folds: int, *, gain: float | None = None) -> None:
         given = self.standings.given
         score = self.standings.score(chosen)
         records = [record for record in self.standings.records.values() if record.trial in chosen.shares]
@@ -113,5 +147,5 @@ class Incumbent:
             )
             write_leaderboard(folder, self.standings.leaderboard(chosen))
             write_scores(folder, self.standings.all_scores(chosen, seed=self.plan.seed))
-        self._saved = (chosen.shares, n_folds)
-        self.reporter.saved(chosen.shares, score)
+        self._saved, self._saved_score = (chosen.shares, n_folds), chosen.score
+        self.reporter.saved(chosen.shares, score, gain=gain)

@@ -19,6 +19,7 @@ NEARLY_ALL = 0.95  # share of distinct values from which words are taken for an 
 MOSTLY = 0.5  # the same for whole numbers, in a column that is named as an id
 TEXT_WORDS, TEXT_LENGTH, TEXT_DISTINCT = 3.0, 15.0, 0.2  # mean words, mean characters, share of distinct values
 LONG_TEXT_LENGTH, LONG_TEXT_DISTINCT = 60.0, 0.02  # long texts may repeat more often
+_BESIDE = 2_500  # columns of a scan that are asked at once: each has a state of its own meanwhile
 
 _ID_NAMES = frozenset({"id", "ids", "uuid", "guid", "key"})
 _CODE_NAMES = _ID_NAMES | {"code", "codes", "zip", "zipcode", "postcode", "postal", "plz", "fips", "sku", "ean", "upc"}
@@ -37,13 +38,20 @@ def infer(
     *,
     spellings: Mapping[str, str] = _NOTHING,
     dims: Mapping[str, int] = _NOTHING,
+    held_bytes: int | None = None,
 ) -> Schema:
     """The schema of a frame as readers make it, all rows asked. What `known` says of a column stands.
 
     spellings  how columns were spelled in their file, by name, where that is not the usual way
     dims       components of sparse vector columns, by name
+    held_bytes  of a scan that may be in memory; None: as many as usual
     """
-    source = Source(held(frame))
+    table = held(frame, held_bytes)
+    if isinstance(table, pl.LazyFrame) and len(names := table.collect_schema().names()) > _BESIDE:
+        parts = [table.select(by_name(names[start : start + _BESIDE])) for start in range(0, len(names), _BESIDE)]
+        schemas = [infer(part, known, spellings=spellings, dims=dims, held_bytes=held_bytes) for part in parts]
+        return Schema(tuple(column for schema in schemas for column in schema.columns))
+    source = Source(table)
     known = None if known is None else _standing(known, source.dtypes)
     unknown = [name for name in source.names if known is None or name not in known]
     found = facts(source, unknown)

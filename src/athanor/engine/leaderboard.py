@@ -36,8 +36,10 @@ def rank(rows: Iterable[LeaderboardRow], metric: Metric, *, first: str | None = 
 
 
 def write_leaderboard(folder: Path, rows: Iterable[LeaderboardRow]) -> None:
-    """Keep the rows beside a model."""
-    (folder / FILE).write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    """Keep the rows beside a model, whole or not at all."""
+    written = folder / f"new-{FILE}"
+    written.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    written.replace(folder / FILE)
 
 
 def read_leaderboard(folder: Path) -> tuple[LeaderboardRow, ...]:

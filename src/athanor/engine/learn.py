@@ -14,6 +14,7 @@ from athanor.engine.budget import Budget
 from athanor.engine.checkpoint import CheckpointStore, FolderCheckpoints
 from athanor.engine.dataset import Dataset
 from athanor.engine.events import Finished, LeaderboardRow, Listener, Started, Warned, ignore
+from athanor.engine.leaderboard import write_leaderboard
 from athanor.engine.model_files import copy_model, read_head
 from athanor.engine.plan import Plan
 from athanor.engine.pool import LocalPool, Pool
@@ -23,7 +24,7 @@ from athanor.engine.scores import read_scores, write_scores
 from athanor.engine.task import Task
 from athanor.engine.training_set import TrainingSet, make_training_set
 from athanor.engine.validation import kept_back_s, make_validation_set, validate
-from athanor.errors import Unavailable
+from athanor.errors import NotFound, Unavailable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,16 +42,54 @@ class Result:
     score: float
     reason: str
     scores: Mapping[str, float]
-    _keep: TemporaryDirectory[str] | None = field(default=None, repr=False)
+    _origin: _Origin | None = field(default=None, repr=False)
 
     @cached_property
     def predictor(self) -> Predictor:
         """The model, loaded when first asked for: that imports the learners, which a run leaves to its pool."""
-        return Predictor.load(self.folder, keep=self._keep)
+        return Predictor.load(self.folder, keep=None if self._origin is None else self._origin.checkpoints)
 
     def save(self, folder: Path) -> None:
         """Write the model and the leaderboard into `folder`, which must be new or empty."""
         copy_model(self.folder, folder)
+
+    def continue_(
+        self, *, time_limit_s: float | None = None, more_trials: int | None = None, tell: Listener = ignore
+    ) -> Result:
+        """What comes of this run with more seconds, more trials, or both. No fold is fitted twice.
+
+        The model is replaced only by one that is better on rows that both did not see. This result stays as it is: its
+        model can be used, and continued, beside the new one. A pool that was handed to `learn` is used again.
+
+        Raises InvalidInput where neither is given, NotFound where the folds of the run are gone.
+        """
+        origin = self._origin
+        if origin is None:
+            raise NotFound("This result does not say what it was learned from. Only what `learn` gave can go on.")
+        plan = origin.plan.continued(time_limit_s=time_limit_s, more_trials=more_trials)
+        origin.checkpoints.hold(self.folder)
+        return learn(
+            origin.dataset,
+            origin.task,
+            plan,
+            validation=origin.validation,
+            pool=origin.pool,
+            checkpoints=origin.checkpoints,
+            continues=True,
+            tell=tell,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Origin:
+    """What a result was made from: all that going on takes. Folds in a temporary folder live as long as it does."""
+
+    dataset: Dataset
+    task: Task
+    plan: Plan
+    validation: Dataset | None
+    pool: Pool | None  # that was handed in
+    checkpoints: CheckpointStore
 
 
 def learn(
@@ -62,6 +101,7 @@ def learn(
     budget: Budget | None = None,
     pool: Pool | None = None,
     checkpoints: CheckpointStore | None = None,
+    continues: bool = False,
     tell: Listener = ignore,
 ) -> Result:
     """Find the best ensemble for `task` that `plan` allows.
@@ -69,25 +109,32 @@ def learn(
     validation   rows on which the model is scored at the end; nothing is learned from them. None: out-of-fold
     budget       the running clock; by default it starts now, with the plan's time limit
     pool         where folds are fitted; by default processes of this machine, one per core, ended afterwards
-    checkpoints  where finished folds are kept: a run that was cut off goes on from there; by default nowhere
+    checkpoints  where finished folds are kept: a run that was cut off goes on from there; by default a temporary folder
+    continues    the checkpoints are of a run that had ended: it goes on, with the limits of `plan` from now on. What
+                 folds depend on must be the same: data, task, preset and seed
     tell         hears what happens, in the calling thread
 
-    Raises InvalidInput where the task does not fit the table, Impossible where nothing can be learned.
+    Raises InvalidInput where the task does not fit the table, Impossible where nothing can be learned, Conflict where
+    the checkpoints are of other data or another task, NotFound where there are none to go on from.
     """
     started = time.monotonic()
     clock = budget or Budget.of(plan.time_limit_s, started=started)
+    store = checkpoints or _TemporaryCheckpoints()
+    if continues and not store.finished():
+        raise NotFound("The folds of this run are gone: there is nothing to go on from. Train anew.")
     given = make_training_set(dataset, task, plan)
     held_out = None if validation is None else make_validation_set(validation, given)
-    with _pool_or_own(pool, plan) as workers, _checkpoints_or_own(checkpoints) as (store, keep):
+    with _pool_or_own(pool, plan) as workers:
         store.claim(given.fingerprint())
         workers.open(given, store)
         _tell_the_start(given, plan, tell)
-        race = Race(given, plan, clock=clock, pool=workers, checkpoints=store, tell=tell)
+        race = Race(given, plan, clock=clock, pool=workers, checkpoints=store, tell=tell, continues=continues)
         with clock.kept_back(0.0 if held_out is None else kept_back_s(clock)):
             reason = race.run()
         folder = store.incumbent()
         if folder is None:
             raise Unavailable("The model that was saved is gone; did someone clean the folder of the run?")
+        write_leaderboard(folder, race.leaderboard())  # trials came to an end since the model was saved
         if held_out is not None:
             validated = validate(folder, held_out, clock=clock, seed=plan.seed, tell=tell)
             if validated is not None:
@@ -104,7 +151,7 @@ def learn(
             score=score,
             reason=reason,
             scores={} if scores is None else scores.by_metric,
-            _keep=keep,
+            _origin=_Origin(dataset=dataset, task=task, plan=plan, validation=validation, pool=pool, checkpoints=store),
         )
 
 
@@ -136,12 +183,9 @@ def _pool_or_own(pool: Pool | None, plan: Plan) -> Iterator[Pool]:
         own.close()
 
 
-@contextmanager
-def _checkpoints_or_own(
-    given: CheckpointStore | None,
-) -> Iterator[tuple[CheckpointStore, TemporaryDirectory[str] | None]]:
-    if given is not None:
-        yield given, None
-        return
-    keep = TemporaryDirectory(prefix="athanor-")
-    yield FolderCheckpoints(Path(keep.name)), keep
+class _TemporaryCheckpoints(FolderCheckpoints):
+    """Checkpoints that are gone when nobody holds them any more."""
+
+    def __init__(self) -> None:
+        self._keep = TemporaryDirectory(prefix="athanor-")
+        super().__init__(Path(self._keep.name))

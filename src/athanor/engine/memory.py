@@ -3,20 +3,47 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 
 def pss(pid: int) -> int:
     """Bytes of process `pid`; 0 when it is gone (or belongs to someone else)."""
-    try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except (OSError, ValueError):
-        return 0
-    for line in text.splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024
-    return 0
+    return _numbers(f"/proc/{pid}/smaps_rollup").get("Pss:", 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a process uses, in bytes: pages of its own, and its share of the files that it has mapped."""
+
+    own: int
+    files: int
+
+    @classmethod
+    def of(cls, pid: int) -> Parts:
+        """Nothing where the process is gone."""
+        found = _numbers(f"/proc/{pid}/smaps_rollup")
+        total = found.get("Pss:", 0)
+        own = found.get("Pss_Anon:", total)
+        return cls(own=own, files=total - own)
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files in a folder and below."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def private_data() -> int:
+    """Bytes of this process that a limit on its data counts: what it may write to, in use or not. 0: not known."""
+    return _numbers("/proc/self/status").get("VmData:", 0)
+
+
+def limit_data(size: int) -> None:
+    """Let this process have at most `size` bytes of such data: who asks for more gets none."""
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (size, most))
 
 
 def descendants(pid: int) -> list[int]:
@@ -35,7 +62,7 @@ def descendants(pid: int) -> list[int]:
 
 def available() -> int:
     """Bytes that could be used now without swapping, within the limit of this process' control group."""
-    free = _meminfo("MemAvailable:")
+    free = _numbers("/proc/meminfo").get("MemAvailable:", 0)
     try:
         limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
         used = int(Path("/sys/fs/cgroup/memory.current").read_text())
@@ -60,8 +87,11 @@ def _parents() -> Iterator[tuple[int, int]]:
             yield int(entry.name), int(stat.rpartition(b")")[2].split()[1])
 
 
-def _meminfo(word: str) -> int:
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith(word):
-            return int(line.split()[1]) * 1024
-    return 0
+def _numbers(path: str) -> dict[str, int]:
+    """The sizes that a file of the kernel's names, in bytes; none where it cannot be read."""
+    try:
+        text = Path(path).read_text()
+    except (OSError, ValueError):
+        return {}
+    words = (line.split() for line in text.splitlines())
+    return {each[0]: int(each[1]) * 1024 for each in words if len(each) == 3 and each[2] == "kB"}

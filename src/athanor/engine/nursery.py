@@ -19,10 +19,15 @@ from mmap import mmap
 from pathlib import Path
 from typing import Any, NoReturn
 
+from athanor.engine import memory
 from athanor.engine.learners import import_learners
 from athanor.errors import AthanorError
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+# How a pool process ends that gets no memory and cannot even say so: here, in OpenBLAS, in other compiled libraries.
+_OUT_OF_MEMORY = 71
+OUT_OF_MEMORY_STATUSES = frozenset({_OUT_OF_MEMORY, 1, -signal.SIGABRT, -signal.SIGSEGV})
+_RESERVED = 64 * 2**20  # what libraries ask for beyond what they ever use
 _PR_SET_PDEATHSIG = 1
 _LENGTH = struct.Struct("!I")
 
@@ -101,6 +106,7 @@ def live(link: socket.socket) -> NoReturn:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         import_learners()
+        _fill_shared_buffers()
         _nurse(link)
     except BaseException:  # noqa: BLE001 - the outermost frame of the nursery
         # A forked copy must not unwind into the frames of whoever forked it: say what happened and end here.
@@ -125,6 +131,14 @@ def _nurse(link: socket.socket) -> None:
     for child in children:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
+
+
+def _fill_shared_buffers() -> None:
+    """Have BLAS take its working memory here, once, instead of in every pool process."""
+    import numpy as np
+
+    square = np.ones((64, 64), np.float32)
+    _ = square @ square
 
 
 def reap(pid: int) -> None:
@@ -166,20 +180,30 @@ def _work(link: socket.socket, table: Path, folder: Path) -> NoReturn:
     """Fit what comes, one fold after the other, until the other side is gone."""
     from athanor.engine.checkpoint import FolderCheckpoints
     from athanor.engine.crossfit import CrossFitter, FoldFit
+    from athanor.engine.room import NeedsRoom
     from athanor.engine.training_set import open_training_set
 
     closing = open_flag(table / "closing")
+    at_birth = memory.private_data()
     fitter = CrossFitter(open_training_set(table), FolderCheckpoints(folder), lambda: closing[0] == 1)
     try:
         while (message := receive(link)) is not None:
+            order = FoldFit(**message["fit"])
+            if order.memory is not None and at_birth:
+                memory.limit_data(at_birth + order.memory + _RESERVED)
             try:
-                record = fitter.fit(FoldFit(**message["fit"]))
+                record = fitter.fit(order)
             except AthanorError as error:
                 send(link, {"failed": str(error)})
+            except NeedsRoom:
+                send(link, {"lost": "room"})
             except MemoryError:
+                fitter.forget()
                 send(link, {"lost": "memory"})
             else:
                 send(link, {"record": asdict(record)})
+    except MemoryError:
+        os._exit(_OUT_OF_MEMORY)
     except BaseException:  # noqa: BLE001 - the outermost frame of a pool process
         # A forked copy must not unwind into the frames of whoever forked it: say what happened and end here.
         traceback.print_exc()

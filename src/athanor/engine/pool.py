@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from mmap import mmap
@@ -28,13 +29,17 @@ from athanor.errors import AthanorError, Impossible, Unavailable
 
 WATCH_S = 0.25  # memory is looked at 4 times a second
 LATE, OUT_OF_MEMORY = "late", "memory"  # why this side ends a process
+NEEDS_ROOM = "room"  # a fit was not begun: there is room for it only where it runs alone
+_GUARDED = 0.97  # of the limit: it is looked at now and then, and what is used grows in between
+_SHARED = 40 * 2**20  # of the nursery's pages a pool process soon has copies of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What became of an order: a record, or why there is none.
 
-    lost    the process died or was killed: LATE, OUT_OF_MEMORY, "signal 9", …; the fold may be tried again
+    lost    the process died or was killed: LATE, OUT_OF_MEMORY, "signal 9", …, or the fit NEEDS_ROOM; the fold may be
+            tried again
     failed  the family cannot fit this; trying again would not help
     """
 
@@ -53,8 +58,23 @@ class Pool(Protocol):
         ...
 
     @property
+    def memory_limit(self) -> int | None:
+        """Bytes that all processes together may use; None where they are not watched."""
+        ...
+
+    @property
+    def memory(self) -> int:
+        """Bytes of all processes together, when they were looked at last; 0 where they are not watched."""
+        ...
+
+    @property
     def peak_memory(self) -> int:
-        """Bytes of all processes together, at most so far; 0 where it is not watched."""
+        """The most of them so far."""
+        ...
+
+    @property
+    def room(self) -> int | None:
+        """Bytes that all fits together may use, once it is open; None: as many as they want."""
         ...
 
     def open(self, given: TrainingSet, checkpoints: CheckpointStore) -> None:
@@ -73,8 +93,8 @@ class Pool(Protocol):
         """All fits under way return what they have."""
         ...
 
-    def abandon(self) -> list[Outcome]:
-        """End the fits under way, whatever they do. They come back as lost."""
+    def abandon(self, trials: Collection[str] | None = None) -> list[Outcome]:
+        """End the fits under way (None: all of them, else those of some trials), whatever they do. They are lost."""
         ...
 
     def close(self) -> None:
@@ -86,7 +106,8 @@ class InlinePool:
     """Fits in the calling process, one fold at a time: for tests, and where processes are not wanted."""
 
     size = 1
-    peak_memory = 0
+    memory = peak_memory = 0
+    memory_limit = room = None
 
     def __init__(self) -> None:
         self._fitter: CrossFitter | None = None
@@ -111,7 +132,8 @@ class InlinePool:
     def hurry(self) -> None:
         """Nothing is under way between two calls."""
 
-    def abandon(self) -> list[Outcome]:
+    def abandon(self, trials: Collection[str] | None = None) -> list[Outcome]:
+        del trials
         return []
 
     def close(self) -> None:
@@ -137,13 +159,15 @@ class LocalPool:
         80 % of what is free now.
         """
         self._size = size or memory.cores()
-        self.memory_limit = memory_limit or int(0.8 * memory.available())
-        self.peak_memory = 0
+        self.memory_limit: int = memory_limit or int(0.8 * memory.available())
+        self.memory = self.peak_memory = 0
+        self.room: int | None = None
         self._watched_at = 0.0
         self._processes: list[_Process] = []
         self._table: Path | None = None
         self._folder: Path | None = None
         self._closing: mmap | None = None
+        self._is_closed = False
         self._nursery_link, self._nursery_pid = _start_nursery()
 
     @property
@@ -151,6 +175,8 @@ class LocalPool:
         return self._size
 
     def open(self, given: TrainingSet, checkpoints: CheckpointStore) -> None:
+        if self._is_closed:
+            raise RuntimeError("A pool that was closed cannot be used again.")
         if not isinstance(checkpoints, FolderCheckpoints):
             raise TypeError("A local pool needs checkpoints in a folder of this machine.")
         for process in list(self._processes):
@@ -159,7 +185,7 @@ class LocalPool:
         self._table = checkpoints.scratch("table")
         save_training_set(given, self._table)
         self._closing = nursery.make_flag(self._table / "closing")
-        self._check_room()
+        self.room = self._find_room()
 
     def submit(self, order: FoldFit) -> None:
         process = next((p for p in self._processes if p.order is None), None) or self._new_process()
@@ -181,11 +207,14 @@ class LocalPool:
         if self._closing is not None:
             self._closing[0] = 1
 
-    def abandon(self) -> list[Outcome]:
-        return [self._lose(process, LATE) for process in list(self._processes) if process.order is not None]
+    def abandon(self, trials: Collection[str] | None = None) -> list[Outcome]:
+        busy = [process for process in self._processes if process.order is not None]
+        late = [each for each in busy if trials is None or (each.order is not None and each.order.trial in trials)]
+        return [self._lose(process, LATE) for process in late]
 
     def close(self) -> None:
         """Asks nobody: a signal may have come in the middle of a question."""
+        self._is_closed = True
         # The pids cannot be someone else's: the nursery reaps a child only when told to.
         for pid in [*(process.pid for process in self._processes), self._nursery_pid]:
             with suppress(ProcessLookupError):
@@ -215,7 +244,7 @@ class LocalPool:
             return self._lose(process, None)
         process.order = None
         if "record" in answer:
-            return Outcome(order=order, record=FoldRecord(**answer["record"]))
+            return Outcome(order=order, record=FoldRecord.from_json(answer["record"]))
         return Outcome(order=order, failed=answer.get("failed"), lost=answer.get("lost"))
 
     def _watch_memory(self) -> list[Outcome]:
@@ -225,24 +254,34 @@ class LocalPool:
         self._watched_at = now
         ours = [os.getpid(), self._nursery_pid, *(process.pid for process in self._processes)]
         used = {pid: memory.pss(pid) for pid in ours}
-        total = sum(used.values())
-        self.peak_memory = max(self.peak_memory, total)
-        if total <= self.memory_limit:
+        self.memory = sum(used.values())
+        self.peak_memory = max(self.peak_memory, self.memory)
+        if self.memory <= _GUARDED * self.memory_limit:
             return []
         busy = [process for process in self._processes if process.order is not None]
         if not busy:
             return []
         return [self._lose(max(busy, key=lambda process: used.get(process.pid, 0)), OUT_OF_MEMORY)]
 
-    def _check_room(self) -> None:
-        """Raises Impossible where the table alone is more than the limit allows."""
-        used = memory.pss(os.getpid()) + memory.pss(self._nursery_pid)
-        self.peak_memory = max(self.peak_memory, used)
-        if used > self.memory_limit:
+    def _find_room(self) -> int:
+        """Bytes below the limit that neither this process, nor the nursery, nor the table takes.
+
+        Raises Impossible where there are none.
+        """
+        if self._table is None:
+            raise RuntimeError("open() comes before fits.")
+        ours = [memory.Parts.of(pid) for pid in (os.getpid(), self._nursery_pid)]
+        mapped = max(sum(parts.files for parts in ours), memory.size_of(self._table))
+        used = sum(parts.own for parts in ours) + mapped
+        self.memory = sum(parts.own + parts.files for parts in ours)
+        self.peak_memory = max(self.peak_memory, self.memory)
+        room = int(_GUARDED * self.memory_limit) - used - self._size * _SHARED
+        if room <= 0:
             raise Impossible(
                 f"The run needs about {used / 2**20:,.0f} MB before the first fit; the cap is "
                 f"{self.memory_limit / 2**20:,.0f} MB. Raise the cap, or give fewer rows or columns."
             )
+        return room
 
     def _lose(self, process: _Process, why: str | None) -> Outcome:
         order, ended = process.order, self._kill(process)
@@ -259,6 +298,8 @@ class LocalPool:
         if not answer:  # no one answers, or a new one that does not know the process
             return "the nursery died"
         code = os.waitstatus_to_exitcode(answer["status"])
+        if code in nursery.OUT_OF_MEMORY_STATUSES:
+            return OUT_OF_MEMORY
         return f"signal {-code}" if code < 0 else f"exit status {code}"
 
     def _new_process(self) -> _Process:

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -69,7 +68,7 @@ class Predictor:
     members: tuple[Member, ...]
     views: Mapping[tuple[str, int], FittedView]
     size_bytes: int  # in memory, roughly and at most
-    _keep: TemporaryDirectory[str] | None = field(default=None, repr=False)
+    _keep: object = field(default=None, repr=False)
 
     @property
     def problem(self) -> str:
@@ -119,10 +118,10 @@ class Predictor:
         model_files.copy_model(self.folder, folder)
 
     @classmethod
-    def load(cls, folder: Path, *, keep: TemporaryDirectory[str] | None = None) -> Predictor:
+    def load(cls, folder: Path, *, keep: object = None) -> Predictor:
         """The model in `folder`. Raises NotFound or InvalidInput; never runs anything that it finds there.
 
-        `keep` is a temporary folder that must live as long as the model.
+        `keep` is what must live as long as the model, for its folder to be there.
         """
         head = model_files.read_head(folder)
         model_files.verify_files(folder, head)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from athanor.engine.budget import Budget
@@ -11,9 +11,9 @@ from athanor.engine.crossfit import FoldFit, fewer_rows
 from athanor.engine.events import LeaderboardRow, Listener
 from athanor.engine.incumbent import Incumbent
 from athanor.engine.plan import Plan
-from athanor.engine.pool import LATE, OUT_OF_MEMORY, Outcome, Pool
+from athanor.engine.pool import LATE, NEEDS_ROOM, OUT_OF_MEMORY, Outcome, Pool
 from athanor.engine.reporter import TOLD_S, Reporter
-from athanor.engine.search import Entry, allowance_s, entries, survivors
+from athanor.engine.search import Entry, allowance_s, entries, survivors, usable, whole
 from athanor.engine.standings import Standings
 from athanor.engine.training_set import TrainingSet
 from athanor.errors import Impossible
@@ -21,6 +21,8 @@ from athanor.errors import Impossible
 FIRST_ROUND = 0.35  # share of the time in which every entry has its first fold
 SLACK = 1.3  # a later fold may take this much longer than the first one did
 GRACE_S = 0.3  # for fits that were asked to return what they have
+LATE_S, LATE_SHARE = 3.0, 0.25  # beyond its deadline, and of the limit: a fit that does not come back is ended
+ENDING_S = 0.15  # after the last barrier
 FIRST_S = 1.5  # at least, for the very first one: without it there is no model at all
 TRIES = 3  # of a fold whose process was lost
 
@@ -39,27 +41,54 @@ class Race:
     checkpoints: CheckpointStore
     tell: Listener
     continues: bool = False
+    _starters: Sequence[Entry] = field(init=False)
     _standings: Standings = field(init=False)
     _reporter: Reporter = field(init=False)
     _incumbent: Incumbent = field(init=False)
     _workers: int = field(init=False)
     _failed: dict[str, str] = field(default_factory=dict, init=False)
     _lost: dict[tuple[str, int], int] = field(default_factory=dict, init=False)
+    _max_rows: dict[str, int | None] = field(default_factory=dict, init=False)  # of trials that had too little memory
+    _lightened: set[str] = field(default_factory=set, init=False)  # trials of which that was told
+    _alone: set[str] = field(default_factory=set, init=False)  # trials whose fits need all the memory
     _has_news: bool = field(default=False, init=False)  # a fold was fitted since the last barrier
     _is_abandoned: bool = field(default=False, init=False)  # fits did not come back when they were called in
 
     def __post_init__(self) -> None:
         is_sparse = any(getattr(column, "is_sparse", False) for column in self.given.features.columns.values())
-        found = entries(self.given.problem.name, self.plan, is_sparse=is_sparse)
-        self._standings = Standings(self.given, self.checkpoints, {entry.trial: entry for entry in found})
-        self._reporter = Reporter(self._standings, self.clock, self.tell)
-        self._incumbent = Incumbent(self._standings, self.plan, self.clock, self.checkpoints, self._reporter)
+        starters = entries(self.given.problem.name, self.plan, is_sparse=is_sparse)
+        self._starters = whole(starters, self.checkpoints.finished()) if self.continues else starters
+        known = {entry.trial: entry for entry in (*starters, *self._starters)}
+        self._standings = Standings(self.given, self.checkpoints, known)
+        self._reporter = Reporter(
+            self._standings, self.clock, self.tell, memory=lambda: (self.pool.memory, self.pool.memory_limit)
+        )
+        self._incumbent = Incumbent(
+            self._standings, self.plan, self.clock, self.checkpoints, self._reporter, self.continues
+        )
         self._workers = self.pool.size
 
     def run(self) -> str:
         """Fit until the schedule or the time ends; in words which. Raises Impossible where no model came of it."""
         self._restore()
-        runners: Sequence[Entry] = list(self._standings.entries.values())
+        runners: Sequence[Entry] = self._starters
+        while runners:
+            n_before = len(self._standings.records)
+            self._rounds(runners)
+            runners = self._comebacks() if len(self._standings.records) > n_before else []
+        if self._incumbent.weights is None:  # nothing new could be fitted: what an earlier attempt finished decides
+            self._barrier(None, self._sound())
+        if self._incumbent.weights is None:
+            raise Impossible(self._why_nothing())
+        self._look_ahead()
+        self._incumbent.settle()
+        self._reporter.progress("finished", fraction=1.0)
+        self._reporter.outlook(self._starters, workers=self._workers, is_perfect=self._is_perfect())
+        return self._reason()
+
+    def _rounds(self, runners: Sequence[Entry]) -> None:
+        """Fold by fold of the runners, with a barrier after each; those drop out for whom there is no time."""
+        is_first = self._incumbent.weights is None and not self.continues
         for fold in range(self.given.n_folds):
             self._round(fold, runners)
             runners = [entry for entry in runners if self._is_sound(entry.trial)]
@@ -67,20 +96,53 @@ class Race:
             if not is_over:
                 runners = self._survivors(runners, rounds_left=self.given.n_folds - fold - 1)
             if self._has_news or not self.clock.is_timed:
-                self._barrier(fold + 1, runners)
+                # Those that come back are weighed beside all others, and count when they have caught up.
+                self._barrier(fold + 1, runners) if is_first else self._barrier(None, self._sound())
             if is_over or not runners:
-                break
-        if self._incumbent.weights is None:  # nothing new could be fitted: what an earlier attempt finished decides
-            self._barrier(None, runners)
-        if self._incumbent.weights is None:
-            raise Impossible(self._why_nothing())
-        self._reporter.progress("finished", fraction=1.0)
+                return
+            if self._is_perfect():
+                members = self._incumbent.members(without=self._failed)
+                runners = [entry for entry in runners if entry.trial in members]
+
+    def _comebacks(self) -> list[Entry]:
+        """Trials that dropped out for want of time, and for which there is some after all."""
+        if not self.clock.is_timed or self._fits_left_s() <= 0 or self._is_perfect():
+            return []
+        unfinished = [entry for entry in self._sound() if not self._standings.is_complete(entry.trial)]
+        ranked = sorted(unfinished, key=lambda entry: (-self._utility(entry), entry.trial))
+        costs = {
+            entry.trial: self._standings.fold_s(entry.trial)
+            * (self.given.n_folds - self._standings.n_finished(entry.trial))
+            for entry in ranked
+        }
+        room = self._fits_left_s() * self._workers
+        return survivors(
+            [entry for entry in ranked if costs[entry.trial] <= room],
+            costs,
+            rounds_left=1,
+            left_s=self._fits_left_s(),
+            workers=self._workers,
+        )
+
+    def _sound(self) -> list[Entry]:
+        return [entry for entry in self._standings.entries.values() if self._is_sound(entry.trial)]
+
+    def _utility(self, entry: Entry) -> float:
+        return self._standings.utility({entry.trial: 1.0}, self._standings.n_finished(entry.trial))
+
+    def _is_perfect(self) -> bool:
+        """Whether no model can be better. Under a trial budget all trials are fitted nevertheless, as was asked."""
+        weights = self._incumbent.weights
+        return self.clock.is_timed and weights is not None and weights.score == self.given.metric.perfect
+
+    def _reason(self) -> str:
         if self.clock.finishing:
             return "finish requested"
         if not self.clock.is_timed:
             return "schedule complete"
-        is_complete = bool(runners) and all(self._standings.is_complete(entry.trial) for entry in runners)
-        return "schedule complete" if is_complete else "time limit"
+        if all(self._standings.is_complete(entry.trial) or entry.trial in self._failed for entry in self._starters):
+            return "schedule complete"
+        return "nothing more to gain" if self._is_perfect() and self._fits_left_s() > 0 else "time limit"
 
     def leaderboard(self) -> tuple[LeaderboardRow, ...]:
         """Every trial that has a fold, and the ensemble; what is served stands on top."""
@@ -95,33 +157,66 @@ class Race:
             kept_back_s=GRACE_S,
         )
         self._has_news = False
+        self._reporter.outlook(self._starters, workers=self._workers, is_perfect=self._is_perfect())
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        self._reporter.outlook(self._starters, workers=self._workers, is_perfect=self._is_perfect())
 
     # --- rounds -------------------------------------------------------------------------------------------------------
 
     def _round(self, fold: int, runners: Sequence[Entry]) -> None:
         """Fit one fold of each runner, some at a time."""
         waiting = [
-            FoldFit(trial=entry.trial, family=entry.family, options=entry.options, fold=fold, seed=self.plan.seed)
+            FoldFit(
+                trial=entry.trial,
+                family=entry.family,
+                options=entry.options,
+                fold=fold,
+                seed=self.plan.seed,
+                max_rows=self._max_rows.get(entry.trial),
+            )
             for entry in runners
             if (entry.trial, fold) not in self._standings.records
         ]
         kept_s = (1 - FIRST_ROUND) * self._fits_left_s() if fold == 0 and self.clock.is_timed else 0.0
         later = 0 if fold == 0 else len(runners) * (self.given.n_folds - fold - 1)
-        under_way = 0
+        under_way: dict[str, FoldFit] = {}
         while waiting or under_way:
-            while waiting and under_way < self._workers and self._may_start():
+            while waiting and self._has_place(waiting[0], under_way) and self._may_start():
                 share_s = self._share_s(len(waiting) + later, kept_s) if self.clock.is_timed else None
-                self.pool.submit(self._timed(waiting.pop(0), share_s))
-                under_way += 1
+                order = self._with_room(self._timed(waiting.pop(0), share_s))
+                self.pool.submit(order)
+                under_way[order.trial] = order
             if not under_way:
                 return
             outcomes = self.pool.wait(min(TOLD_S, max(self._fits_left_s(), 0.0)))
             if not outcomes and self._fits_left_s() <= 0:
-                outcomes = self._call_in(under_way)
-            under_way -= len(outcomes)
+                outcomes = self._call_in(len(under_way))
+            elif not outcomes:
+                outcomes = self._end_late(under_way)
             for outcome in outcomes:
+                del under_way[outcome.order.trial]
                 waiting[:0] = self._note(outcome)
             self._reporter.progress(f"fold {fold + 1} of {self.given.n_folds}")
+
+    def _has_place(self, order: FoldFit, under_way: Mapping[str, FoldFit]) -> bool:
+        """Whether the fit may start beside those under way: one that needs all the memory waits for them to end."""
+        if not under_way:
+            return True
+        if self._is_alone(order) or any(map(self._is_alone, under_way.values())):
+            return False
+        return len(under_way) < self._workers
+
+    def _is_alone(self, order: FoldFit) -> bool:
+        return order.trial in self._alone
+
+    def _with_room(self, order: FoldFit) -> FoldFit:
+        """The order with the memory that it may take now, and what it could have if it ran alone."""
+        room = self.pool.room
+        if room is None:
+            return order
+        return replace(order, memory=room if self._is_alone(order) else room // self._workers, room=room)
 
     def _share_s(self, waiting: int, kept_s: float) -> float:
         return allowance_s(max(self._fits_left_s() - kept_s, 0.0), waiting=waiting, workers=self._workers)
@@ -152,17 +247,29 @@ class Race:
         self._is_abandoned = bool(late)
         return outcomes + late
 
+    def _end_late(self, under_way: Mapping[str, FoldFit]) -> list[Outcome]:
+        """End the fits that are far beyond their deadlines: in them a library does not come back to be asked."""
+        if not self._standings.records:
+            return []
+        latest = self.clock.clock() - max(LATE_S, LATE_SHARE * (self.plan.time_limit_s or 0.0))
+        late = [trial for trial, order in under_way.items() if order.deadline is not None and order.deadline < latest]
+        return self.pool.abandon(late) if late else []
+
     def _note(self, outcome: Outcome) -> list[FoldFit]:
         """Take note of an outcome; the fits to try again."""
-        record = outcome.record
+        record, order = outcome.record, outcome.order
         if record is None and outcome.lost is not None:
-            record = self._kept(outcome.order)
+            record = self._kept(order)
+        if record is None and outcome.lost == LATE:
+            record = self.checkpoints.take_snapshot(order.trial, order.fold)
         if record is not None:
             self._take(record)
         elif outcome.failed is not None:
-            self._give_up(outcome.order.trial, outcome.failed)
+            self._give_up(order.trial, outcome.failed)
         elif outcome.lost != LATE:
-            return self._again(outcome.order, outcome.lost or "")
+            return self._again(order, outcome.lost or "")
+        elif self._fits_left_s() > 0:  # others go on: this one would not come back the next time either
+            self._give_up(order.trial, f"its fit of fold {order.fold + 1} did not come back in time")
         return []
 
     def _kept(self, order: FoldFit) -> FoldRecord | None:
@@ -173,9 +280,9 @@ class Race:
     def _again(self, order: FoldFit, lost: str) -> list[FoldFit]:
         """What to do about a fold whose process was lost: the same again, with less where memory ran out."""
         label, key = self._standings.entries[order.trial].label, (order.trial, order.fold)
-        if lost == OUT_OF_MEMORY and self._workers > 1:  # not the fold's fault: too many stood side by side
-            self._workers -= 1
-            self._reporter.warn(f"Memory is at its limit: going on with {self._workers} fits at a time.")
+        if lost in {NEEDS_ROOM, OUT_OF_MEMORY} and self._workers > 1 and not self._is_alone(order):
+            self._alone.add(order.trial)  # not the fold's fault: too much stood side by side
+            self._reporter.warn(f"{label} needs most of the memory: nothing else is fitted beside it.")
             return [order]
         self._lost[key] = self._lost.get(key, 0) + 1
         if self._lost[key] >= TRIES:
@@ -185,7 +292,9 @@ class Race:
             self._reporter.warn(f"{label}: the process of fold {order.fold + 1} ended ({lost}); trying again.")
             return [order]
         self._reporter.warn(f"{label}: memory is at its limit; trying with half of the rows.")
-        return [fewer_rows(order, int((self.given.folds != order.fold).sum()))]
+        lighter = fewer_rows(order, int((self.given.folds != order.fold).sum()))
+        self._max_rows[order.trial] = lighter.max_rows
+        return [lighter]
 
     def _give_up(self, trial: str, reason: str) -> None:
         entry = self._standings.entries[trial]
@@ -199,13 +308,22 @@ class Race:
         self._standings.records[record.trial, record.fold] = record
         self._has_news = True
         self._reporter.fold(record, restored=False)
+        if record.lightened and record.trial not in self._lightened:
+            self._lightened.add(record.trial)
+            label = self._standings.entries[record.trial].label
+            self._reporter.warn(f"{label}: memory has no room for all of it. It was fitted with {record.lightened}.")
         if self._standings.is_complete(record.trial):
             self._reporter.trial(self._standings.entries[record.trial])
         self._incumbent.save_first(record.trial)
 
     def _restore(self) -> None:
-        """Take up what an earlier attempt finished."""
-        for record in self.checkpoints.finished():
+        """Take up what an earlier attempt, or the run that is continued, finished."""
+        records = self.checkpoints.finished()
+        for entry in self._starters:
+            # A trial that goes on in the place of one that the clock cut short has its other folds already.
+            for record in usable(entry, records):
+                records.append(self.checkpoints.adopt(record, entry.trial))
+        for record in records:
             if record.trial in self._standings.entries:
                 self._standings.records[record.trial, record.fold] = record
                 self._reporter.fold(record, restored=True)
@@ -217,10 +335,7 @@ class Race:
     def _survivors(self, runners: Sequence[Entry], *, rounds_left: int) -> list[Entry]:
         """Who goes on. Members of the model on disk do: a model whose members stop can never be compared again."""
         members = self._incumbent.members(without=self._failed)
-        utilities = {
-            entry.trial: self._standings.utility({entry.trial: 1.0}, self._standings.n_finished(entry.trial))
-            for entry in runners
-        }
+        utilities = {entry.trial: self._utility(entry) for entry in runners}
         kept = survivors(
             sorted(runners, key=lambda entry: (entry.trial not in members, -utilities[entry.trial], entry.trial)),
             {entry.trial: self._standings.fold_s(entry.trial) for entry in runners},
@@ -234,8 +349,7 @@ class Race:
 
     def _fits_left_s(self) -> float:
         """Seconds until fits must be back: selecting, saving and ending have their share."""
-        limit_s = self.plan.time_limit_s or 0.0
-        return self.clock.left_s() - max(0.4, 0.015 * limit_s) - GRACE_S - 1.5 * self._incumbent.barrier_s
+        return self.clock.left_s() - ENDING_S - GRACE_S - 1.5 * self._incumbent.barrier_s
 
     def _why_nothing(self) -> str:
         if self.clock.finishing and not self._failed:

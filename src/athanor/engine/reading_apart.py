@@ -6,13 +6,15 @@ The order comes as JSON on standard input; what was read, or the error, is left 
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +27,13 @@ from athanor.errors import AthanorError, Conflict, Impossible, InvalidInput, Not
 if TYPE_CHECKING:
     from athanor.engine.segments import Written
 
-LOOK_S = 0.25  # the memory of the process is looked at 4 times a second
+LOOK_S = 0.1  # the memory of the process is looked at 10 times a second
 SAMPLE_ROWS = 20_000
 SEED = 0
+# What stands in memory at a time, as parts of the room: a block, of which there are some twenty times as much while it
+# is taken apart, a segment that is gathered and written, and a table that is asked what its columns mean.
+_BLOCK_SHARE, _SEGMENT_SHARE, _HELD_SHARE = 64, 16, 8
+_LEAST_BYTES = 2**20
 _WRITTEN, _ERROR = "written.json", "error.json"
 _ERRORS: Mapping[str, type[AthanorError]] = {
     kind.__name__: kind for kind in (Impossible, TooLarge, NotSupported, Conflict, Unavailable)
@@ -44,6 +50,7 @@ class Reading:
     options: ReaderOptions
     schema: Schema | None = None
     is_profiled: bool = True  # whether a sample of it is looked at
+    room: int | None = None  # bytes of memory that reading it may take, about; None: there is plenty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +63,21 @@ class Read:
 
 def read_here(reading: Reading) -> Read:
     """Read the file in this process. Raises what `write_segments` raises, Unavailable where the disk fails."""
+    from athanor.engine.facts import HELD_BYTES
     from athanor.engine.profile import profile
-    from athanor.engine.segments import scan_segments, write_segments
+    from athanor.engine.readers.typed import BLOCK_BYTES
+    from athanor.engine.segments import LARGEST_BYTES, scan_segments, write_segments
 
+    options, sizes = reading.options, {}
+    if reading.room is not None:
+        options = replace(options, block_bytes=_share(reading.room, _BLOCK_SHARE, BLOCK_BYTES))
+        sizes = {
+            "largest_bytes": _share(reading.room, _SEGMENT_SHARE, LARGEST_BYTES),
+            "held_bytes": _share(reading.room, _HELD_SHARE, HELD_BYTES),
+        }
     try:
         written = write_segments(
-            reading.path, reading.folder, filename=reading.filename, options=reading.options, schema=reading.schema
+            reading.path, reading.folder, filename=reading.filename, options=options, schema=reading.schema, **sizes
         )
     except OSError as error:
         raise Unavailable(f"The file cannot be read now: {error.strerror or error} (disk full?).") from error
@@ -72,11 +88,25 @@ def read_here(reading: Reading) -> Read:
     return Read(written=written, sample_profile=sample.to_json())
 
 
-def read_apart(reading: Reading, *, memory_limit: int) -> Read:
+def _share(room: int, part: int, most: int) -> int:
+    return min(max(room // part, _LEAST_BYTES), most)
+
+
+class OutOfMemory(TooLarge):
+    """Reading took more memory than it may."""
+
+
+class OutOfTime(Impossible):
+    """Reading took more time than it may."""
+
+
+def read_apart(
+    reading: Reading, *, memory_limit: int, until: float = math.inf, clock: Callable[[], float] = time.monotonic
+) -> Read:
     """Read the file in a process of its own, which is ended when it uses more than `memory_limit` bytes.
 
-    Raises what reading raises; TooLarge beyond the limit; InvalidInput where the process breaks. The folder is the
-    caller's to empty.
+    It is ended, too, at the point `until` of the clock. Raises what reading raises; OutOfMemory and OutOfTime beyond
+    the limits; InvalidInput where the process breaks. The folder is the caller's to empty.
     """
     order = {
         "parent": os.getpid(),
@@ -86,18 +116,22 @@ def read_apart(reading: Reading, *, memory_limit: int) -> Read:
         "options": asdict(reading.options),
         "schema": None if reading.schema is None else reading.schema.to_json(),
         "is_profiled": reading.is_profiled,
+        "room": reading.room,
     }
     process = _started(json.dumps(order).encode(), reading.folder)
     try:
-        peak = _watch(process, memory_limit)
+        peak = _watch(process, memory_limit, until, clock)
+        is_late = process.poll() is None and clock() >= until
     finally:
         process.kill()  # nothing happens where it has ended
         process.wait()
     if peak > memory_limit:
-        raise TooLarge(
+        raise OutOfMemory(
             f"Reading the file took more than {memory_limit / 1e9:.1f} GB of memory, which is what a file may take. "
             "Send it in parts, one appended to the other, as Parquet, which takes least, or ask for a higher limit."
         )
+    if is_late:
+        raise OutOfTime("The time ended while the file was read. Give it more, or write the file as Parquet.")
     if process.returncode == 0:
         return _from_json(json.loads((reading.folder / _WRITTEN).read_text()), reading.folder)
     if (reading.folder / _ERROR).exists():
@@ -122,12 +156,12 @@ def _started(order: bytes, folder: Path) -> subprocess.Popen[bytes]:
         raise Unavailable(f"The file cannot be read now: {error.strerror or error} (disk full?).") from error
 
 
-def _watch(process: subprocess.Popen[bytes], memory_limit: int) -> int:
-    """Wait until the process ends, or uses more than it may; the most bytes that were seen."""
+def _watch(process: subprocess.Popen[bytes], memory_limit: int, until: float, clock: Callable[[], float]) -> int:
+    """Wait until the process ends, or uses more than it may, or its time has; the most bytes that were seen."""
     peak = 0
-    while peak <= memory_limit:
+    while peak <= memory_limit and (left_s := until - clock()) > 0:
         try:
-            process.wait(LOOK_S)
+            process.wait(min(LOOK_S, left_s))
             break
         except subprocess.TimeoutExpired:
             peak = max(peak, memory.pss(process.pid))
@@ -184,6 +218,7 @@ def _be_child() -> None:
         options=ReaderOptions(**order["options"]),
         schema=None if order["schema"] is None else Schema.from_json(order["schema"]),
         is_profiled=order["is_profiled"],
+        room=order["room"],
     )
     try:
         (folder / _WRITTEN).write_text(json.dumps(_to_json(read_here(reading))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -54,6 +54,9 @@ class ColumnSchema:
     is_given: bool = False  # the user said what it means
 
 
+_FIELDS = tuple(field.name for field in fields(ColumnSchema))
+
+
 def vector_missing(name: str) -> InvalidInput:
     """The error where a table lacks a vector column: no vector stands for one that is not there."""
     return InvalidInput(f"The vector column {name!r} is not there, and a vector cannot be missing.", field=name)
@@ -102,9 +105,9 @@ class Schema:
         )
 
     def to_json(self) -> list[dict[str, Any]]:
-        return [
-            {**asdict(column), "type": column.type.value, "storage": column.storage.value} for column in self.columns
-        ]
+        # Not by `asdict`, which copies each value: with 10,000 columns that took seconds.
+        values = [{name: getattr(column, name) for name in _FIELDS} for column in self.columns]
+        return [{**each, "type": each["type"].value, "storage": each["storage"].value} for each in values]
 
     @classmethod
     def from_json(cls, given: list[dict[str, Any]]) -> Schema:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
+from athanor.engine.checkpoint import FoldRecord
 from athanor.engine.models import FAMILIES, Options
 from athanor.engine.plan import Plan
 from athanor.errors import InvalidInput
@@ -33,6 +34,7 @@ class Entry:
     family: str
     label: str  # "LightGBM-2"
     options: Options
+    turn: int = 0  # how often the configuration was begun anew, because the clock had cut a fold short
 
 
 def entries(problem: str, plan: Plan, *, is_sparse: bool) -> list[Entry]:
@@ -86,11 +88,40 @@ def allowance_s(left_s: float, *, waiting: int, workers: int) -> float:
     return left_s * min(workers, waiting) / max(waiting, 1)
 
 
+def whole(starters: Sequence[Entry], records: Sequence[FoldRecord]) -> list[Entry]:
+    """The starters of a continuation: each in whose place the clock cut a fold short, as another trial of its own.
+
+    The other trial has the same configuration, and goes on from the folds that were not cut. What was cut stays as it
+    is: the model that is served may be made of it.
+    """
+    cut = {record.trial for record in records if record.truncated}
+    again: list[Entry] = []
+    for entry in starters:
+        turn = 0
+        while _trial(entry.family, entry.options, turn) in cut:
+            turn += 1
+        label = entry.label if turn == 0 else f"{entry.label}, again"
+        again.append(replace(entry, trial=_trial(entry.family, entry.options, turn), label=label, turn=turn))
+    return again
+
+
+def usable(entry: Entry, records: Sequence[FoldRecord]) -> list[FoldRecord]:
+    """The folds that earlier turns of the trial finished and that this one lacks."""
+    earlier = {_trial(entry.family, entry.options, turn) for turn in range(entry.turn)}
+    there = {record.fold for record in records if record.trial == entry.trial}
+    found = {record.fold: record for record in records if record.trial in earlier and not record.truncated}
+    return [found[fold] for fold in sorted(found.keys() - there)]
+
+
+def _trial(family: str, options: Options, turn: int = 0) -> str:
+    spelled = json.dumps([family, dict(options), *([turn] if turn else [])], sort_keys=True)
+    return hashlib.blake2b(spelled.encode(), digest_size=6).hexdigest()
+
+
 def _entry(family: str, place: int, options: Options) -> Entry:
-    spelled = json.dumps([family, dict(options)], sort_keys=True)
     label = FAMILIES[family].label
     return Entry(
-        trial=hashlib.blake2b(spelled.encode(), digest_size=6).hexdigest(),
+        trial=_trial(family, options),
         family=family,
         label=label if place == 0 else f"{label}-{place + 1}",
         options=options,

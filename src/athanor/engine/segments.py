@@ -72,8 +72,11 @@ def write_segments(
     schema: Schema | None = None,
     largest_rows: int = LARGEST_ROWS,
     largest_bytes: int = LARGEST_BYTES,
+    held_bytes: int | None = None,
 ) -> Written:
     """Read the file at `path` and write its rows into `folder`, in memory for about two segments.
+
+    `held_bytes` of them may be in memory once more, when it is found out what the columns mean; None: as many as usual.
 
     Columns that `schema` names are read in the storage and spelling that it says, and mean what it says. Raises
     InvalidInput, TooLarge; what was written by then stays in `folder`.
@@ -85,7 +88,7 @@ def write_segments(
         outcome = reading.go_through(writing.take, writing.restart)
     writing.flush()
     scan = _joined([segment.path for segment in writing.written])
-    found = infer(scan, schema, spellings=outcome.spellings, dims=outcome.dims)
+    found = infer(scan, schema, spellings=outcome.spellings, dims=outcome.dims, held_bytes=held_bytes)
     return Written(
         schema=found,
         format=outcome.format,
@@ -189,16 +192,24 @@ def read_segments(
     rows: int | None = None,
     seed: int = 0,
     without: Deleted | None = None,
+    folder: Path | None = None,
 ) -> Dataset:
     """The rows of all segments, one after the other, as arrays; beside them no more than a slice is in memory.
 
     rows     read so many of them, drawn evenly by `seed`, in their order; None: all
     without  rows that were deleted
+    folder   the arrays are mapped from files in this new folder, and take no memory but what is looked at; None: they
+             are in memory
     """
+    if folder is not None:
+        folder.mkdir(parents=True)
     segments = [_Stored.of(path, place, without) for place, path in enumerate(paths)]
     n_left = sum(segment.n_live for segment in segments)  # rows that are still to come
     n_wanted = n_left if rows is None else min(rows, n_left)
-    fillings = {column.name: filling(column, n_wanted) for column in schema.columns}
+    fillings = {
+        column.name: filling(column, n_wanted, None if folder is None else folder / str(place))
+        for place, column in enumerate(schema.columns)
+    }
     rng, step, n_read = np.random.default_rng(seed), rows_of(sum(map(row_bytes, schema.columns))), 0
     for segment in segments:
         names = [name for name in schema.names if name in segment.names]

@@ -147,7 +147,7 @@ class Standings:
         return self.given.truth.take(self._rows(n_folds))
 
     def _rows(self, n_folds: int) -> NDArray[np.int64]:
-        return np.concatenate([np.flatnonzero(self.given.folds == fold) for fold in range(n_folds)])
+        return np.concatenate([self.given.validated(fold) for fold in range(n_folds)])
 
     def _of(self, trial: str, n_folds: int) -> Predictions:
         """A trial's out-of-fold predictions for the rows of the first folds."""

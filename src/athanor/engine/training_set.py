@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.dataset import Column, Dataset, Numbers, Words
-from athanor.engine.dataset_files import arrays_of, mapped, open_dataset, save_dataset
-from athanor.engine.folds import make_folds
+from athanor.engine.array_files import bytes_of, mapped
+from athanor.engine.dataset import Column, Dataset, Numbers, Rows, Words
+from athanor.engine.dataset_files import arrays_of, let_go, open_dataset, save_dataset
+from athanor.engine.folds import make_folds, spread_rows
+from athanor.engine.memory import cores
 from athanor.engine.metrics import METRICS, Metric
 from athanor.engine.overrides import with_types
 from athanor.engine.plan import Plan
@@ -22,6 +26,8 @@ from athanor.engine.schema import ColumnSchema, ColumnType, Schema
 from athanor.engine.task import Task
 from athanor.errors import Impossible, InvalidInput
 
+_BLOCK_BYTES = 16 * 2**20  # hashed in one go
+_MOST_TELLING = 100_000  # rows that a metric is tried on, before anything is fitted
 _UNUSED = frozenset({ColumnType.ID, ColumnType.CONSTANT, ColumnType.IMAGE})  # no view sees pictures yet
 
 
@@ -31,7 +37,7 @@ class TrainingSet:
 
     task      resolved: problem, metric and features are named
     features  the columns that models may see
-    folds     (n_rows,) the fold in which each row is validated
+    folds     (n_rows,) the fold in which each row is validated; -1: in none
     n_dropped rows left out because their target is missing
     """
 
@@ -40,6 +46,7 @@ class TrainingSet:
     truth: Truth
     folds: NDArray[np.int16]
     n_dropped: int = 0
+    _validated: dict[int, Rows] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def problem(self) -> Problem:
@@ -51,22 +58,44 @@ class TrainingSet:
 
     @property
     def n_folds(self) -> int:
-        return int(self.folds.max()) + 1
+        if not self._validated:  # asked for often, and there may be many rows
+            for fold in range(int(self.folds.max()) + 1):
+                self._validated[fold] = np.flatnonzero(self.folds == fold)
+        return len(self._validated)
+
+    def validated(self, fold: int) -> Rows:
+        """The rows that are validated in a fold, in their order."""
+        return self._validated[fold] if fold < self.n_folds else np.empty(0, np.int64)
 
     def fingerprint(self) -> str:
         """A hash of everything that a fold model depends on, but its own configuration and seed."""
         digest = hashlib.blake2b(digest_size=16)
         digest.update(json.dumps([self.task.to_json(), self.features.schema.to_json()], sort_keys=True).encode())
-        truth = (self.truth.y, self.folds, self.truth.weight)
-        columns = (
-            array for name in self.features.schema.names for array in arrays_of(self.features.columns[name]).values()
-        )
-        for array in (*truth, *columns):
-            if array is not None:
-                digest.update(np.ascontiguousarray(array).tobytes())
-        words = [column.vocabulary for column in self.features.columns.values() if isinstance(column, Words)]
-        digest.update(json.dumps([self.truth.classes, *map(list, words)]).encode())
+        words = []
+        with ThreadPoolExecutor(cores()) as threads:
+            for array in (self.truth.y, self.folds, self.truth.weight):
+                digest.update(b"" if array is None else _digest(array, threads))
+            for name in self.features.schema.names:
+                column = self.features.columns[name]
+                for array in arrays_of(column).values():
+                    digest.update(_digest(array, threads))
+                if isinstance(column, Words):
+                    words.append(list(column.vocabulary))
+        let_go(self.features)
+        digest.update(json.dumps([self.truth.classes, *words]).encode())
         return digest.hexdigest()
+
+
+def _digest(array: NDArray[Any], threads: ThreadPoolExecutor) -> bytes:
+    """A hash of the cells, made from where they lie; the blocks of a large array side by side."""
+    cells = bytes_of(np.ascontiguousarray(array))
+    blocks = [cells[start : start + _BLOCK_BYTES] for start in range(0, len(cells), _BLOCK_BYTES)]
+    hashed = map(_hash, blocks) if len(blocks) < 2 else threads.map(_hash, blocks)
+    return _hash(b"".join(hashed))
+
+
+def _hash(cells: memoryview | bytes) -> bytes:
+    return hashlib.blake2b(cells, digest_size=32).digest()
 
 
 def make_training_set(dataset: Dataset, task: Task, plan: Plan) -> TrainingSet:
@@ -80,7 +109,7 @@ def make_training_set(dataset: Dataset, task: Task, plan: Plan) -> TrainingSet:
     if len(known) == 0:
         raise Impossible(f"The target column {task.target!r} has no values.")
     if len(known) < typed.n_rows:
-        typed, target = typed.take(known), target.take(known)
+        typed, target = typed.at(known), target.take(known)
     problem = PROBLEMS[task.problem or find_problem(target, target_schema)]
     truth = problem.truth(target, target_schema, positive=task.positive)
     if task.weight is not None:
@@ -91,8 +120,9 @@ def make_training_set(dataset: Dataset, task: Task, plan: Plan) -> TrainingSet:
         raise InvalidInput(
             f"The metric {metric.name!r} does not fit a {problem.name} target. These do: {fitting}.", field="metric"
         )
-    constant = np.tile(problem.baseline(truth), (len(truth.y), 1))
-    if np.isnan(metric.score(truth, problem.predictions(constant, truth.classes))):
+    telling = truth.take(_telling_rows(truth))
+    constant = np.tile(problem.baseline(truth), (len(telling.y), 1))
+    if np.isnan(metric.score(telling, problem.predictions(constant, truth.classes))):
         raise InvalidInput(
             f"The metric {metric.name!r} is not defined on the values of {task.target!r} and their weights. "
             "Choose another one.",
@@ -107,6 +137,24 @@ def make_training_set(dataset: Dataset, task: Task, plan: Plan) -> TrainingSet:
         folds=make_folds(problem, truth, plan),
         n_dropped=dataset.n_rows - len(known),
     )
+
+
+def _telling_rows(truth: Truth) -> Rows:
+    """The rows that decide whether a metric is defined: all, or of many some that have the extremes and every class."""
+    n_rows = len(truth.y)
+    if n_rows <= _MOST_TELLING:
+        return np.arange(n_rows)
+    chosen = [spread_rows(truth, _MOST_TELLING, seed=0)]
+    if truth.classes:
+        heaviest = np.zeros(len(truth.classes), np.int64)  # of each class: the last of its rows in ascending order
+        order = np.arange(n_rows) if truth.weight is None else np.argsort(truth.weight, kind="stable")
+        heaviest[truth.y[order].astype(np.int64)] = order
+        chosen.append(heaviest)
+    else:
+        chosen.append(np.array([truth.y.argmin(), truth.y.argmax(), np.abs(truth.y).argmin()]))
+        if truth.weight is not None:
+            chosen.append(np.array([truth.weight.argmax()]))
+    return np.unique(np.concatenate(chosen))
 
 
 def used_columns(schema: Schema, task: Task) -> tuple[str, ...]:
@@ -160,7 +208,10 @@ def row_weights(dataset: Dataset, name: str) -> NDArray[np.float64]:
 
 
 def save_training_set(given: TrainingSet, folder: Path) -> None:
-    """Write `given` into `folder`, which must not exist. Not durable: it can be made again."""
+    """Write `given` into `folder`, which must not exist; what lies in files already is given a further name there.
+
+    Not durable: it can be made again.
+    """
     save_dataset(given.features, folder / "features")
     np.save(folder / "y.npy", given.truth.y, allow_pickle=False)
     np.save(folder / "folds.npy", given.folds, allow_pickle=False)

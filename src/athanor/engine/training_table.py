@@ -14,9 +14,9 @@ from athanor.engine.segments import Deleted, count_rows, read_segments, scan_seg
 from athanor.engine.task import Task
 from athanor.engine.training_set import used_columns
 
-# Of the cap, less what processes take without a table: it is there once for reading and once for the pool, and each
-# pool process takes rows of it and makes a view of them.
-TABLE_SHARE, _PROCESSES = 0.25, 300 * 1024**2
+# Of the cap, less what processes take without a table. In memory it is there once for reading and once for the pool; in
+# files it is there once. Each pool process takes rows of it and makes a view of them.
+TABLE_SHARE, FILES_SHARE, _PROCESSES = 0.25, 0.4, 300 * 1024**2
 _LEAST_SHARE = 0.05
 _VALIDATION_SHARE = 0.05  # for the rows that a model is scored on at the end: they are there once
 _LEAST_ROWS = 1000
@@ -32,14 +32,18 @@ def read_for(
     memory_limit: int,
     seed: int,
     without: Deleted | None = None,
+    folder: Path | None = None,
 ) -> tuple[Dataset, str | None]:
     """The rows of some segments as `task` needs them, and in words why they are not all there; None where they are.
 
     memory_limit  bytes that the whole run may use
     seed          of the rows that are drawn where there is no room for all
+    folder        a new one for files that the table is mapped from, on the disk of the run's checkpoints; they must
+                  stay as long as the table is used. None: the table is in memory
     """
-    room = int(max(TABLE_SHARE * (memory_limit - _PROCESSES), _LEAST_SHARE * memory_limit))
-    given = _Given(paths, schema.select(used_columns(schema, task)), without)
+    share = TABLE_SHARE if folder is None else FILES_SHARE
+    room = int(max(share * (memory_limit - _PROCESSES), _LEAST_SHARE * memory_limit))
+    given = _Given(paths, schema.select(used_columns(schema, task)), without, folder)
     return given.read(room, "Learning from", memory_limit=memory_limit, seed=seed)
 
 
@@ -69,14 +73,17 @@ class _Given:
     paths: Sequence[Path]
     wanted: Schema
     without: Deleted | None
+    folder: Path | None = None
 
     def read(self, room: int, doing: str, *, memory_limit: int, seed: int) -> tuple[Dataset, str | None]:
         """The rows, or where they need more bytes than `room`, as many as fit, drawn evenly; and that in words."""
         n_rows, row_bytes = count_rows(self.paths, without=self.without), _row_bytes(self.paths, self.wanted)
         n_read = max(int(room / row_bytes), _LEAST_ROWS)
         if n_read >= n_rows:
-            return read_segments(self.paths, self.wanted, without=self.without), None
-        dataset = read_segments(self.paths, self.wanted, rows=n_read, seed=seed, without=self.without)
+            return read_segments(self.paths, self.wanted, without=self.without, folder=self.folder), None
+        dataset = read_segments(
+            self.paths, self.wanted, rows=n_read, seed=seed, without=self.without, folder=self.folder
+        )
         return dataset, (
             f"{doing} {dataset.n_rows:,} of {n_rows:,} rows, drawn evenly: the table needs about "
             f"{_spelled(n_rows * row_bytes)}, and the cap of {_spelled(memory_limit)} allows {_spelled(room)} for it."

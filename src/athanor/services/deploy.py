@@ -13,7 +13,6 @@ from athanor.core.actor import Actor, Scope
 from athanor.core.audit import audited
 from athanor.core.deployment import Deployment, DeploymentState
 from athanor.core.ids import new_id
-from athanor.core.job import JobState
 from athanor.core.model import Model, ModelVersion, RegisteredModel
 from athanor.core.names import MAX_NAME, check_name, handle_for
 from athanor.core.ports import BlobStore, Records, Transaction
@@ -57,23 +56,24 @@ class Deploy:
         self._materialize = materialize
 
     def best(self, actor: Actor, run_id: UUID, name: str | None = None) -> DeployedView:
-        """The best model of a succeeded run, registered and answering. Asked again, it is the same one.
+        """The best model of a run, registered and answering. Asked again, it is the same one.
 
         name  of the registered model; where there is one of this name it gets another version, which answers from now
-              on. None: a new one, named after the run.
+              on. None: the one that the run was deployed as before, or a new one, named after the run.
         """
         actor.need(Scope.RUNS_WRITE)
         wanted = None if name is None else check_name(name)
         with self._records.look(actor.organization_id) as transaction:
             run = transaction.runs.get(run_id)
-            state = transaction.jobs.get(run.job_id).state
-            if state is not JobState.SUCCEEDED:
+            models = transaction.models.find({"run_id": run.id}, sort="rank", limit=1).items
+            if not models:
+                state = transaction.jobs.get(run.job_id).state
                 raise Conflict(
                     f"The run is {state.value}. Only one that succeeded has a model to deploy.",
                     code="job-not-completed",
                 )
-            model = transaction.models.find({"run_id": run.id}, sort="rank", limit=1).items[0]
-            is_registered = _version_of(transaction, run) is not None
+            model = models[0]
+            is_registered = _version_of(transaction, model) is not None
         with ExitStack() as undo:
             version_id = new_id()
             artifact = f"registered/{version_id}"
@@ -83,7 +83,7 @@ class Deploy:
             with self._records.change(actor.organization_id) as transaction:
                 project = default_project(transaction, lock=True)  # so that two who ask at once get the same one
                 run = transaction.runs.get(run_id)
-                version = _version_of(transaction, run)
+                version = _version_of(transaction, model)
                 if version is None:
                     if is_registered:
                         raise Conflict("The registered model was deleted a moment ago. Try again.")
@@ -135,8 +135,12 @@ class Deploy:
     def _registered(
         self, transaction: Transaction, actor: Actor, run: Run, *, project_id: UUID, wanted: str | None
     ) -> RegisteredModel:
-        """The registered model of the wanted name, or a new one."""
-        if wanted is not None and (known := transaction.registered.find({"name": wanted}, limit=1).items):
+        """The registered model of the wanted name, or the run's where none is wanted; a new one where there is none."""
+        if wanted is None:
+            of_run = transaction.model_versions.find({"run_id": run.id}, descending=True, limit=1).items
+            if of_run:
+                return transaction.registered.get(of_run[0].registered_id, lock=True)
+        elif known := transaction.registered.find({"name": wanted}, limit=1).items:
             return known[0]
         now = self._now()
         name = wanted or run.name[: MAX_NAME - len(_SUFFIX)] + _SUFFIX
@@ -216,7 +220,7 @@ class Deploy:
         return deployment
 
 
-def _version_of(transaction: Transaction, run: Run) -> ModelVersion | None:
-    """The newest version that was registered from the run."""
-    found = transaction.model_versions.find({"run_id": run.id}, descending=True, limit=1).items
+def _version_of(transaction: Transaction, model: Model) -> ModelVersion | None:
+    """The newest version that was registered of the model."""
+    found = transaction.model_versions.find({"model_id": model.id}, descending=True, limit=1).items
     return found[0] if found else None

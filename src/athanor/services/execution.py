@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from athanor.core.event import MAX_EVENTS, EventKind
+from athanor.core.event import DETAILS, MAX_EVENTS, REPLACED, EventKind
 from athanor.core.job import Job, JobState, Lane, Request, advance, heartbeat, lose_worker
 from athanor.core.model import Model
 from athanor.core.ports import EVERYONE, Records, Transaction
 from athanor.core.run import Run
 from athanor.engine.schema import Schema
 from athanor.errors import Conflict
+from athanor.services.job_ends import end_job
 from athanor.services.rows.contents import Content, content_of
 
 Told = tuple[datetime, EventKind, Mapping[str, Any]]
@@ -70,9 +71,7 @@ class Execution:
         """Keep what the job tells. Raises LeaseLost."""
         with self._records.change(EVERYONE) as transaction:
             held = _held(transaction, job)
-            kept = _thinned(transaction, job.id, events)
-            if kept:
-                transaction.events.append(job.id, kept)
+            _keep(transaction, job.id, _thinned(transaction, job.id, events))
             if progress is not None and progress > held.progress:
                 transaction.jobs.put(replace(held, progress=progress, updated_at=self._now()))
 
@@ -82,8 +81,19 @@ class Execution:
             run = transaction.runs.get(_held(transaction, job).subject_id, lock=True)
             transaction.runs.put(replace(run, task=replace(run.task, problem=problem, metric=metric)))
 
-    def succeed(self, job: Job, models: Iterable[Model] = (), *, spent_s: float = 0.0, peak_memory: int = 0) -> bool:
+    def succeed(
+        self,
+        job: Job,
+        models: Iterable[Model] = (),
+        *,
+        reason: str | None = None,
+        spent_s: float = 0.0,
+        peak_memory: int = 0,
+    ) -> bool:
         """End the job and write its result, in one step. False where a person asked to stop it: then it is discarded.
+
+        models  take the place of those that the job's run has
+        reason  why it ended, in words
 
         Raises LeaseLost.
         """
@@ -92,9 +102,12 @@ class Execution:
             if held.request is Request.STOP:
                 self._stop(transaction, held)
                 return False
+            if held.trains:
+                for former in transaction.models.find({"run_id": held.subject_id}).items:
+                    transaction.models.remove(former.id)
             for model in models:
                 transaction.models.add(model)
-            transaction.jobs.put(advance(held, JobState.SUCCEEDED, now=self._now()))
+            end_job(transaction, replace(advance(held, JobState.SUCCEEDED, now=self._now()), reason=reason))
             return True
 
     def fail(self, job: Job, error: str) -> None:
@@ -104,7 +117,7 @@ class Execution:
             if held.request is Request.STOP:
                 self._stop(transaction, held)
                 return
-            transaction.jobs.put(advance(held, JobState.FAILED, now=self._now(), error=error))
+            end_job(transaction, advance(held, JobState.FAILED, now=self._now(), error=error))
             transaction.events.append(job.id, [_line(self._now(), "error", f"AutoML job failed - {error}")])
 
     def stop(self, job: Job) -> None:
@@ -128,7 +141,7 @@ class Execution:
         """The job's processes are gone: queue it again, or fail it when it gets nowhere. Raises LeaseLost."""
         with self._records.change(EVERYONE) as transaction:
             lost = lose_worker(_held(transaction, job), now=self._now(), checkpoints=checkpoints)
-            transaction.jobs.put(lost)
+            end_job(transaction, lost)
             message = (
                 f"The job's processes ended unexpectedly; it is {lost.state.value} with {checkpoints} finished folds"
             )
@@ -136,9 +149,15 @@ class Execution:
             return lost
 
     def run_of(self, job: Job) -> Run:
-        """The run that a train job trains."""
+        """The run that a train job trains. Its plan is the job's own where the job has one."""
         with self._records.look(EVERYONE) as transaction:
-            return transaction.runs.get(job.subject_id)
+            run = transaction.runs.get(job.subject_id)
+            return run if job.plan is None else replace(run, plan=job.plan)
+
+    def models_of(self, job: Job) -> Sequence[Model]:
+        """The models that the job's run has, best first."""
+        with self._records.look(EVERYONE) as transaction:
+            return transaction.models.find({"run_id": job.subject_id}, sort="rank").items
 
     def table_of(self, run: Run) -> tuple[Content, Schema]:
         """The run's dataset version: what to read of it, and its schema."""
@@ -154,7 +173,7 @@ class Execution:
             return content_of(transaction, version), version.schema
 
     def _stop(self, transaction: Transaction, held: Job) -> None:
-        transaction.jobs.put(advance(held, JobState.STOPPED, now=self._now()))
+        end_job(transaction, advance(held, JobState.STOPPED, now=self._now()))
         transaction.events.append(held.id, [_line(self._now(), "info", "AutoML job stopped")])
 
     def _take(self, transaction: Transaction, job: Job) -> Job:
@@ -172,12 +191,22 @@ def _held(transaction: Transaction, job: Job, *, lock: bool = True) -> Job:
 
 
 def _thinned(transaction: Transaction, job_id: UUID, events: Sequence[Told]) -> Sequence[Told]:
-    """The events that still have room: a job that told too much keeps telling lines and leaderboards only."""
+    """The events that have room: those that others replace never take any, and details only while there is some."""
+    last = {kind: place for place, (_, kind, _) in enumerate(events)}
+    lasting = [told for place, told in enumerate(events) if told[1] not in REPLACED or last[told[1]] == place]
     newest = transaction.events.last(job_id, kinds=EventKind, limit=1)
-    if not newest or newest[0].seq + len(events) <= MAX_EVENTS:
-        return events
-    lasting = {EventKind.LINE, EventKind.LEADERBOARD}
-    return [event for event in events if event[1] in lasting]
+    if not newest or newest[0].seq + len(lasting) <= MAX_EVENTS:  # there are no more events than numbers
+        return lasting
+    if transaction.events.count(job_id) + len(lasting) <= MAX_EVENTS:
+        return lasting
+    return [told for told in lasting if told[1] not in DETAILS]
+
+
+def _keep(transaction: Transaction, job_id: UUID, events: Sequence[Told]) -> None:
+    """Append the events, and forget those that they replace."""
+    transaction.events.append(job_id, events)
+    for kind in sorted({kind for _, kind, _ in events} & REPLACED):
+        transaction.events.keep_newest(job_id, kind)
 
 
 def _line(at: datetime, level: str, message: str) -> Told:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from athanor.core.actor import Actor, Scope
 from athanor.core.alias import Alias
-from athanor.core.job import Job, JobKind
+from athanor.core.job import Job
 from athanor.core.ports import Records
 from athanor.errors import NotFound
 from athanor.services.aliases import named
@@ -15,7 +15,7 @@ from athanor.services.runs import RunView, view_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
-    """A job, the name it was asked for by, and what came of it."""
+    """A job, the name it was asked for by, and what came of it. Where its run is continued, the job that does that."""
 
     job: Job
     alias: Alias
@@ -38,6 +38,8 @@ class Jobs:
                 job = transaction.jobs.get(alias.object_id)
             except NotFound as error:
                 raise NotFound(f"The job {text!r} does not exist.") from error
-            actor.need(Scope.RUNS_READ if job.kind is JobKind.TRAIN else Scope.DATA_READ)
-            is_there = job.kind is JobKind.TRAIN and transaction.runs.find({"id": job.subject_id}).items
-            return JobView(job=job, alias=alias, trained=view_of(transaction, job.subject_id) if is_there else None)
+            actor.need(Scope.RUNS_READ if job.trains else Scope.DATA_READ)
+            if not job.trains or not transaction.runs.find({"id": job.subject_id}).items:
+                return JobView(job=job, alias=alias)
+            trained = view_of(transaction, job.subject_id)
+            return JobView(job=trained.job, alias=alias, trained=trained)

@@ -18,6 +18,7 @@ from athanor.core.ports import EVERYONE, BlobStore, Records, Transaction
 from athanor.core.project import Project
 from athanor.core.run import Run
 from athanor.errors import Unavailable
+from athanor.services.job_ends import end_job
 
 T = TypeVar("T")
 
@@ -78,7 +79,7 @@ def remove_dataset(transaction: Transaction, dataset_id: UUID, *, now: datetime)
         job = transaction.jobs.get(run.job_id, lock=True)
         if not job.is_final:
             error = "The dataset that the model was to be validated on was deleted before the training was finished."
-            transaction.jobs.put(advance(job, JobState.FAILED, now=now, error=error))
+            end_job(transaction, advance(job, JobState.FAILED, now=now, error=error))
     versions = transaction.versions.find({"dataset_id": dataset_id}).items
     segments = transaction.segments.find({"dataset_id": dataset_id}).items
     _remove_jobs(transaction, transaction.jobs.find({"dataset_id": dataset_id}).items)

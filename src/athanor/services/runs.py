@@ -1,4 +1,4 @@
-"""Runs: looking at them, stopping and finishing them early, deleting them."""
+"""Runs: looking at them, hearing what they tell, stopping and finishing them early, deleting them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from uuid import UUID
 from athanor.core.actor import Actor, Scope
 from athanor.core.audit import audited
 from athanor.core.event import EventKind, JobEvent
-from athanor.core.job import Job, JobKind, JobState, Request, advance
+from athanor.core.job import TRAINING, Job, JobState, Request, advance
 from athanor.core.model import Model
 from athanor.core.ports import BlobStore, Page, Records, Transaction
 from athanor.core.run import Run
 from athanor.engine.events import LeaderboardRow, Progressed
-from athanor.errors import Conflict, InvalidInput
+from athanor.engine.plan import Plan
+from athanor.errors import Conflict, InvalidInput, NotFound
+from athanor.services.job_ends import end_job
 from athanor.services.references import clear, remove_run
 
 log = logging.getLogger(__name__)
@@ -33,7 +35,7 @@ _FEW = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
-    """A run, the job that trains it, and what came of it so far."""
+    """A run, the newest job that trains it, and what came of it so far."""
 
     run: Run
     job: Job
@@ -47,13 +49,26 @@ class RunView:
         return self.job.state
 
     @property
+    def plan(self) -> Plan:
+        """How hard its job tries."""
+        return self.job.plan or self.run.plan
+
+    @property
     def best(self) -> Model:
-        """Raises Conflict where the run did not succeed."""
-        if self.state is not JobState.SUCCEEDED:
+        """Raises Conflict where the run has no model. One that is continued has those that it had before."""
+        if not self.models:
             raise Conflict(
                 f"The model {self.run.name!r} is not trained: its job is {self.state.value}.", code="job-not-completed"
             )
         return self.models[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a job of a run told, and the job as it was then. Numbers of events are the job's own."""
+
+    job: Job
+    events: tuple[JobEvent, ...]
 
 
 class Runs:
@@ -122,7 +137,7 @@ class Runs:
         """How many runs are in each state; every state is there."""
         actor.need(Scope.RUNS_READ)
         with self._records.look(actor.organization_id) as transaction:
-            # Jobs of runs that were discarded stay for a while, so that it is runs that are counted.
+            # Runs are counted: some have several jobs, and jobs of runs that were discarded stay for a while.
             jobs = {run.job_id for run in transaction.runs.find().items}
             found = Counter(job.state for job in transaction.jobs.find(_training(None)).items if job.id in jobs)
             return {state: found[state] for state in JobState}
@@ -130,7 +145,8 @@ class Runs:
     def stop(self, actor: Actor, run_id: UUID) -> RunView:
         """End the run and discard it. One that waits is stopped at once; one that trains, within seconds.
 
-        The state is the one after at most `wait_s`. Raises Conflict where the run ended by itself.
+        One that was continued keeps what it had before, and has succeeded as it had then. The state is the one after at
+        most `wait_s`. Raises Conflict where the run ended by itself.
         """
         actor.need(Scope.RUNS_WRITE)
         job = self._ask_to_stop(actor, run_id)
@@ -208,8 +224,10 @@ class Runs:
         """The leaderboard as last told, while the run trains or afterwards; empty before the first trial."""
         actor.need(Scope.RUNS_READ)
         with self._records.look(actor.organization_id) as transaction:
-            run = transaction.runs.get(run_id)
-            told = transaction.events.last(run.job_id, kinds=[EventKind.LEADERBOARD])
+            job = transaction.jobs.get(transaction.runs.get(run_id).job_id)
+            told = transaction.events.last(job.id, kinds=[EventKind.LEADERBOARD])
+            if not told and job.follows is not None:  # it goes on, and has not said anything yet
+                told = transaction.events.last(job.follows, kinds=[EventKind.LEADERBOARD])
         return tuple(
             LeaderboardRow(**{field.name: row.get(field.name) for field in fields(LeaderboardRow)})
             for event in told
@@ -222,15 +240,31 @@ class Runs:
         with self._records.look(actor.organization_id) as transaction:
             run = transaction.runs.get(run_id)
             told = transaction.events.last(run.job_id, kinds=[EventKind.PROGRESS])
+        known = [field.name for field in fields(Progressed)]
         for event in told:
-            payload = event.payload
-            return Progressed(
-                fraction=payload["fraction"],
-                elapsed_s=payload["elapsed_s"],
-                left_s=payload["left_s"],
-                doing=payload["doing"],
-            )
+            return Progressed(**{name: event.payload[name] for name in known if name in event.payload})
         return None
+
+    def jobs(self, actor: Actor, run_id: UUID) -> tuple[Job, ...]:
+        """The jobs that trained or continued the run, oldest first."""
+        actor.need(Scope.RUNS_READ)
+        with self._records.look(actor.organization_id) as transaction:
+            return tuple(transaction.jobs.find({"subject_id": transaction.runs.get(run_id).id}).items)
+
+    def told(
+        self, actor: Actor, run_id: UUID, *, job_id: UUID | None = None, after: int = 0, limit: int = 1000
+    ) -> Told:
+        """Everything that a job of the run told behind event number `after`, oldest first, and the job at that moment.
+
+        job_id  None: the run's newest job
+        """
+        actor.need(Scope.RUNS_READ)
+        with self._records.look(actor.organization_id) as transaction:
+            run = transaction.runs.get(run_id)
+            job = transaction.jobs.get(job_id or run.job_id)
+            if job.subject_id != run.id:
+                raise NotFound(f"The run {run_id} has no job with id {job_id}.")
+            return Told(job=job, events=tuple(transaction.events.after(job.id, after, limit=limit)))
 
     def _ask_to_stop(self, actor: Actor, run_id: UUID) -> Job:
         now = self._now()
@@ -239,7 +273,7 @@ class Runs:
             job = transaction.jobs.get(run.job_id, lock=True)
             asked = _asked_to_stop(job, now)
             if asked is not job:
-                transaction.jobs.put(asked)
+                end_job(transaction, asked)
                 transaction.audit.add(audited(actor, "run.stop", run.id, now=now))
                 if asked.is_final:  # nobody else will say so
                     told = {"level": "info", "message": "AutoML job stopped"}
@@ -316,7 +350,7 @@ def _joined(
 
 
 def _training(states: Iterable[JobState] | None) -> dict[str, object]:
-    kind: dict[str, object] = {"kind": JobKind.TRAIN}
+    kind: dict[str, object] = {"kind": tuple(TRAINING)}
     return kind if states is None else kind | {"state": tuple(states)}
 
 

@@ -1,4 +1,4 @@
-"""Train: a dataset, a task and a plan become a run, queued."""
+"""Train: a dataset, a task and a plan become a run, queued; a run that has ended goes on with more time or trials."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from uuid import UUID
 
 from athanor.core.actor import Actor, Scope
@@ -16,6 +17,7 @@ from athanor.core.job import LANES, Job, JobKind
 from athanor.core.names import check_handle, check_name, handle_for
 from athanor.core.ports import Records, Transaction
 from athanor.core.run import Run
+from athanor.engine.checkpoint import n_finished
 from athanor.engine.metrics import METRICS
 from athanor.engine.models import FAMILIES
 from athanor.engine.plan import Plan
@@ -25,7 +27,7 @@ from athanor.engine.task import Task
 from athanor.engine.training_set import used_columns
 from athanor.errors import Conflict, Impossible, InvalidInput
 from athanor.services.aliases import Naming, give_name
-from athanor.services.runs import RunView
+from athanor.services.runs import RunView, view_of
 from athanor.services.versions import newest_version
 
 log = logging.getLogger(__name__)
@@ -55,11 +57,15 @@ _READ_AS: Mapping[tuple[Storage, ColumnType], Storage] = {
 
 
 class Train:
-    """Starts runs."""
+    """Starts runs, and lets them go on.
 
-    def __init__(self, records: Records, now: Callable[[], datetime]) -> None:
+    runs_folder  where the checkpoints stand, one folder a run
+    """
+
+    def __init__(self, records: Records, now: Callable[[], datetime], runs_folder: Path) -> None:
         self._records = records
         self._now = now
+        self._runs_folder = runs_folder
 
     def start(
         self,
@@ -146,6 +152,57 @@ class Train:
         log.info("run queued", extra={"run_id": str(run.id), "job_id": str(job.id)})
         return RunView(run=run, job=job, job_name=job_name)
 
+    def continue_(
+        self, actor: Actor, run_id: UUID, *, time_limit_s: float | None = None, more_trials: int | None = None
+    ) -> RunView:
+        """A run that has ended, queued again to go on from its checkpoints. Until it has, its models answer as before.
+
+        time_limit_s  of the continuation alone; None: no clock, the number of trials ends it
+        more_trials   beyond those that the run has; None: as many as it was given at first
+
+        Raises InvalidInput where neither is given, Conflict where the run is still at work or its checkpoints are gone.
+        """
+        actor.need(Scope.RUNS_WRITE)
+        now = self._now()
+        with self._records.change(actor.organization_id) as transaction:
+            run = transaction.runs.get(run_id, lock=True)  # its checkpoints stay from here on
+            last = view_of(transaction, run_id)
+            plan = last.plan.continued(time_limit_s=time_limit_s, more_trials=more_trials)
+            for job in transaction.jobs.find({"subject_id": run.id}).items:
+                if not job.is_final:
+                    raise Conflict(
+                        f"The run is {job.state.value}. It can be continued once that has ended.",
+                        code="job-running",
+                    )
+            _check_validation_is_there(transaction, run)
+            n_folds = n_finished(self._runs_folder / str(run.id))
+            if not n_folds:
+                raise Conflict(
+                    "The checkpoints of the run are gone, so it cannot go on from them: they are kept for some days "
+                    "only. Start a new one.",
+                    code="checkpoints-gone",
+                )
+            job = Job(
+                id=new_id(),
+                organization_id=run.organization_id,
+                project_id=run.project_id,
+                kind=JobKind.CONTINUE,
+                lane=LANES[JobKind.CONTINUE],
+                subject_id=run.id,
+                dataset_id=run.dataset_id,
+                created_at=now,
+                updated_at=now,
+                checkpoints=n_folds,
+                plan=plan,
+                follows=last.job.id if last.models else None,
+            )
+            transaction.jobs.add(job)
+            transaction.runs.put(replace(run, job_id=job.id))
+            transaction.audit.add(audited(actor, "run.continue", run.id, now=now))
+            view = view_of(transaction, run_id)
+        log.info("run queued again", extra={"run_id": str(run.id), "job_id": str(job.id)})
+        return view
+
 
 def resolve(task: Task, schema: Schema) -> Task:
     """The task as it will be learned: every name in it stands for something, features without target and excluded ones.
@@ -158,6 +215,15 @@ def resolve(task: Task, schema: Schema) -> Task:
     features = _features(task, schema)
     _check_problem(task, meant)
     return replace(task, features=features, excluded=tuple(dict.fromkeys(task.excluded)))
+
+
+def _check_validation_is_there(transaction: Transaction, run: Run) -> None:
+    wanted = run.validation_version_id
+    if wanted is not None and not transaction.versions.find({"id": wanted}, limit=1).items:
+        raise Conflict(
+            "The dataset that the run is validated on was deleted, so it cannot go on. Start a new one.",
+            code="dataset-gone",
+        )
 
 
 def check_plan(plan: Plan) -> None:

@@ -13,12 +13,13 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-from athanor.core.job import Job, JobKind
+from athanor.core.job import Job
 from athanor.engine.learners import import_learners
 from athanor.engine.nursery import die_with_parent
 from athanor.errors import NotFound, Unavailable
 from athanor.services.execution import LeaseLost
 from athanor.worker.supervise import count_checkpoints, supervise
+from athanor.worker.tidy import TIDY_S, tidy
 from athanor.worker.workplace import Workplace, is_locked, take_lock
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,8 @@ class Worker:
 
     place: Workplace
     _jobs: dict[int, Job] = field(default_factory=dict)  # by supervisor
+    _tidier: int = 0  # the process that clears away, while there is one
+    _tidied_at: float = -TIDY_S
     _leaving: bool = False
     _lock: int = -1
 
@@ -47,6 +50,7 @@ class Worker:
         looked_for_lost = 0.0
         while not self._leaving:
             someone_left = self._reap()
+            self._tidy()
             try:
                 if someone_left or time.monotonic() - looked_for_lost >= RECOVER_S:
                     looked_for_lost = time.monotonic()
@@ -91,6 +95,30 @@ class Worker:
         finally:
             os._exit(status)
 
+    def _tidy(self) -> None:
+        """Clear away what is old, now and then, in a process of its own: it may take long, and jobs do not wait."""
+        now = time.monotonic()
+        if self._tidier or now - self._tidied_at < TIDY_S:
+            return
+        self._tidied_at = now
+        parent = os.getpid()
+        self._tidier = os.fork()
+        if self._tidier:
+            return
+        status = 1
+        try:
+            os.close(self._lock)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            die_with_parent(parent)
+            tidy(self.place)
+            status = 0
+        except BaseException:
+            # The outermost frame of this process: what was left lies there until the next round.
+            log.exception("clearing away broke")
+        finally:
+            os._exit(status)
+
     def _reap(self) -> bool:
         """Take note of supervisors that ended; whether there was one."""
         before = len(self._jobs)
@@ -100,11 +128,13 @@ class Worker:
                 job = self._jobs.pop(pid)
                 log.info("job left", extra={"job_id": str(job.id), "status": os.waitstatus_to_exitcode(status)})
                 self._forget(job)
+        if self._tidier and os.waitpid(self._tidier, os.WNOHANG)[0]:
+            self._tidier = 0
         return len(self._jobs) < before
 
     def _forget(self, job: Job) -> None:
         """Remove the folder of a run that was deleted while it trained: its trainer wrote on for a moment."""
-        if job.kind is not JobKind.TRAIN:
+        if not job.trains:
             return
         try:
             self.place.execution.run_of(job)
@@ -127,6 +157,8 @@ class Worker:
 
     def _send_off(self) -> None:
         """Ask supervisors to give their jobs back; end those that do not."""
+        if self._tidier:
+            os.kill(self._tidier, signal.SIGKILL)  # the next worker goes on with it
         for pid in self._jobs:
             os.kill(pid, signal.SIGTERM)
         until = time.monotonic() + LEAVE_S

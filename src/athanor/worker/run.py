@@ -34,8 +34,8 @@ class Assignment:
     memory_limit: int
 
 
-def train(given: Assignment, place: Workplace) -> None:
-    """Train the job's run from its checkpoints on, until the deadline."""
+def train(given: Assignment, place: Workplace) -> str:
+    """Train the job's run from its checkpoints on, until the deadline; why it ended."""
     from athanor.engine.learn import learn
     from athanor.engine.pool import LocalPool
 
@@ -50,17 +50,23 @@ def train(given: Assignment, place: Workplace) -> None:
 
         content, schema = place.execution.table_of(run)
         paths, deleted = content.files(place.blobs)
+        checkpoints = FolderCheckpoints(place.run_folder(run.id))
         dataset, shortened = read_for(
-            run.task, paths, schema, memory_limit=given.memory_limit, seed=run.plan.seed, without=deleted
+            run.task,
+            paths,
+            schema,
+            memory_limit=given.memory_limit,
+            seed=run.plan.seed,
+            without=deleted,
+            folder=checkpoints.scratch("rows"),
         )
         validation, validation_shortened = _validation(run, schema, given, place)
         teller = Teller(place.execution, given.job, place.now)
         for message in (shortened, validation_shortened):
             if message is not None:
                 teller(Warned(message=message))
-        checkpoints = FolderCheckpoints(place.run_folder(run.id))
         try:
-            learn(
+            result = learn(
                 dataset,
                 run.task,
                 run.plan,
@@ -69,7 +75,9 @@ def train(given: Assignment, place: Workplace) -> None:
                 pool=pool,
                 checkpoints=checkpoints,
                 tell=teller,
+                continues=given.job.kind is JobKind.CONTINUE,
             )
+            return result.reason
         finally:
             teller.flush()  # what was told before a failure says how it came to it
     finally:
@@ -95,4 +103,9 @@ def profile(given: Assignment, place: Workplace) -> None:
     make_profile(place.records, place.blobs, given.job.subject_id)
 
 
-RUNNERS: Mapping[JobKind, Callable[[Assignment, Workplace], None]] = {JobKind.TRAIN: train, JobKind.PROFILE: profile}
+# What trainers do, by kind of job; where one gives a text, that is why it ended.
+RUNNERS: Mapping[JobKind, Callable[[Assignment, Workplace], str | None]] = {
+    JobKind.TRAIN: train,
+    JobKind.CONTINUE: train,
+    JobKind.PROFILE: profile,
+}

@@ -13,21 +13,16 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from uuid import UUID
 
-from athanor.core.ids import new_id
-from athanor.core.job import HEARTBEAT_S, Job, JobKind, Request
-from athanor.core.model import Model
+from athanor.core.job import HEARTBEAT_S, Job, Request
 from athanor.engine import memory
-from athanor.engine.checkpoint import FolderCheckpoints
-from athanor.engine.leaderboard import read_leaderboard
-from athanor.engine.model_files import read_head
+from athanor.engine.checkpoint import FolderCheckpoints, n_finished
 from athanor.engine.nursery import die_with_parent
-from athanor.engine.scores import read_scores
 from athanor.errors import AthanorError, Unavailable
 from athanor.services.execution import LeaseLost
+from athanor.worker.models import run_models
 from athanor.worker.run import FINISH_SIGNAL, RUNNERS, Assignment
 from athanor.worker.workplace import Workplace, take_lock
 
@@ -72,7 +67,7 @@ class _Supervisor:
     def run(self) -> None:
         signal.signal(signal.SIGTERM, self._leave)
         execution = self.place.execution
-        if self.job.kind is JobKind.TRAIN:
+        if self.job.trains:
             plan = execution.run_of(self.job).plan
             self.limit_s = math.inf if plan.time_limit_s is None else max(plan.time_limit_s - self.job.spent_s, LEAST_S)
             self.memory_limit = plan.memory_limit or 0
@@ -181,7 +176,7 @@ class _Supervisor:
             execution.give_back(self.job, spent_s=self._spent_s())
             return
         elif status == 0 or why in {"time", "memory"}:
-            self._succeed(why)
+            self._succeed(why, said)
         elif status == REFUSED:
             execution.fail(self.job, json.loads(said)["error"])
         else:
@@ -192,35 +187,40 @@ class _Supervisor:
                 return
         self._clean()
 
-    def _succeed(self, why: Request | str | None) -> None:
+    def _succeed(self, why: Request | str | None, said: str) -> None:
         """Store what the trainer left, and end the job with it in one step."""
         execution = self.place.execution
-        if self.job.kind is not JobKind.TRAIN and why is not None:
+        if not self.job.trains and why is not None:
             execution.fail(self.job, self._why_nothing(why))
             return
-        if self.job.kind is not JobKind.TRAIN:
+        if not self.job.trains:
             execution.succeed(self.job, spent_s=self._spent_s(), peak_memory=self.peak_memory)
             return
         folder = FolderCheckpoints(self.place.run_folder(self.job.subject_id)).incumbent()
         if folder is None:
             execution.fail(self.job, self._why_nothing(why))
             return
-        models = _models(self.job, folder, self.place)
+        former = execution.models_of(self.job)
+        models = run_models(self.job, folder, self.place, former=former)
         artifact = models[0].artifact if models else None
         if artifact is None:
             execution.fail(
                 self.job, "The metric is not defined on the rows validated so far. Give more time to the run."
             )
             return
+        reason = f"{why} limit" if why is not None else json.loads(said)["reason"] if said else None
         with ExitStack() as undo:
-            undo.callback(self.place.blobs.delete, artifact)
-            self.place.blobs.put_folder(artifact, folder)
-            if execution.succeed(self.job, models, spent_s=self._spent_s(), peak_memory=self.peak_memory):
+            if artifact not in {model.artifact for model in former}:
+                undo.callback(self.place.blobs.delete, artifact)
+                self.place.blobs.put_folder(artifact, folder)
+            if execution.succeed(
+                self.job, models, reason=reason, spent_s=self._spent_s(), peak_memory=self.peak_memory
+            ):
                 undo.pop_all()
 
     def _clean(self) -> None:
         """Remove what can be made again: the table that pool processes mapped."""
-        if self.job.kind is JobKind.TRAIN:
+        if self.job.trains:
             shutil.rmtree(self.place.run_folder(self.job.subject_id) / "scratch", ignore_errors=True)
 
     def _why_nothing(self, why: Request | str | None) -> str:
@@ -232,45 +232,16 @@ class _Supervisor:
 
 def count_checkpoints(place: Workplace, job: Job) -> int:
     """Folds of the job's run that are finished."""
-    if job.kind is not JobKind.TRAIN:
-        return 0
-    return len(FolderCheckpoints(place.run_folder(job.subject_id)).finished())
-
-
-def _models(job: Job, folder: Path, place: Workplace) -> list[Model]:
-    """The run's models as its leaderboard ranks them. The first one is what is served."""
-    head, scores = read_head(folder), read_scores(folder)
-    models: list[Model] = []
-    for row in read_leaderboard(folder):
-        if row.rank is None or row.score is None:
-            continue
-        model = Model(
-            id=new_id(),
-            organization_id=job.organization_id,
-            run_id=job.subject_id,
-            name=row.name,
-            family=row.family,
-            metric=head["task"]["metric"],
-            score=row.score,
-            rank=row.rank,
-            fit_s=row.fit_s,
-            predict_s=row.predict_s,
-            created_at=place.now(),
-        )
-        if row.rank == 1:
-            model = replace(model, artifact=f"models/{model.id}")
-        if row.rank == 1 and scores is not None:
-            on, n_rows = scores.measured_on, scores.n_rows
-            model = replace(model, scores=scores.by_metric, scored_on=on, n_scored=n_rows)
-        models.append(model)
-    return models
+    return n_finished(place.run_folder(job.subject_id)) if job.trains else 0
 
 
 def _be_trainer(given: Assignment, place: Workplace, writer: int) -> None:
     """Work, then end this process: 0 done, REFUSED with the reason in words, anything else lost."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
-        RUNNERS[given.job.kind](given, place)
+        reason = RUNNERS[given.job.kind](given, place)
+        if reason is not None:
+            os.write(writer, json.dumps({"reason": reason}).encode())
     except Unavailable:
         log.exception("trainer gives up", extra={"job_id": str(given.job.id)})
         os._exit(1)  # not the job's fault: it is put back

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from functools import singledispatchmethod
+from math import isfinite
 from typing import Any
 
 from athanor.core.event import EventKind
@@ -19,6 +20,7 @@ from athanor.engine.events import (
     FoldFinished,
     IncumbentChanged,
     LeaderboardChanged,
+    Outlook,
     Progressed,
     Started,
     TrialFailed,
@@ -46,6 +48,7 @@ class Teller:
         self._written_at = 0.0
         self._progress_at = 0.0
         self._metric = ""
+        self._outlook = ""
 
     def __call__(self, event: Event) -> None:
         self._note(event)
@@ -85,8 +88,13 @@ class Teller:
 
     @_note.register
     def _(self, event: FoldFinished) -> None:
-        score = event.score if event.score == event.score else None  # NaN is no JSON
-        self._keep(EventKind.FOLD, {**asdict(event), "score": score})
+        fold = asdict(event)
+        points = [[step, float(f"{loss:.6g}")] for step, loss in fold.pop("curve") if isfinite(loss)]
+        self._keep(EventKind.FOLD, {**fold, "score": _number(event.score)})
+        is_told = event.restored and self._job.attempt > 1  # by the attempt of this job that fitted the fold
+        if points and not is_told:
+            curve = {"trial": event.trial, "label": event.label, "fold": event.fold, "points": points}
+            self._keep(EventKind.CURVE, curve)
 
     @_note.register
     def _(self, event: TrialFinished) -> None:
@@ -101,6 +109,7 @@ class Teller:
         models = "1 model" if event.members == 1 else f"{event.members} models"
         folds = f"{event.folds} of {event.n_folds} folds"
         self._line(f"Best model saved - {self._metric}: {event.score:.4g} ({models}, {folds}, {event.elapsed_s:.1f} s)")
+        self._keep(EventKind.INCUMBENT, {**asdict(event), "score": _number(event.score)})
 
     @_note.register
     def _(self, event: LeaderboardChanged) -> None:
@@ -109,9 +118,14 @@ class Teller:
     @_note.register
     def _(self, event: Progressed) -> None:
         self._progress = event.fraction
-        if time.monotonic() - self._progress_at >= PROGRESS_S:
+        if time.monotonic() - self._progress_at >= PROGRESS_S or event.fraction >= 1:
             self._progress_at = time.monotonic()
             self._keep(EventKind.PROGRESS, asdict(event))
+
+    @_note.register
+    def _(self, event: Outlook) -> None:
+        self._outlook = event.message
+        self._keep(EventKind.OUTLOOK, asdict(event))
 
     @_note.register
     def _(self, event: Warned) -> None:
@@ -119,4 +133,11 @@ class Teller:
 
     @_note.register
     def _(self, event: Finished) -> None:
+        if self._outlook:
+            self._line(self._outlook)
         self._line(f"AutoML job completed - {event.metric}: {event.score:.4g} ({event.reason})")
+
+
+def _number(score: float) -> float | None:
+    """NaN is no JSON."""
+    return score if isfinite(score) else None

@@ -15,6 +15,7 @@ from athanor.core.job import Lane
 from athanor.core.ports import BlobStore, Records
 from athanor.errors import Conflict
 from athanor.services.execution import Execution
+from athanor.services.retention import Retention
 
 _LOCK_POLL_S = 0.05
 
@@ -27,6 +28,7 @@ class Workplace:
     slots          jobs at a time, by lane
     cores_per_job  pool processes of a train job that does not say how many it wants
     memory_limit   bytes that one job's processes may use together; None: 80 % of what is free when it starts
+    retention      how long checkpoints are kept
     """
 
     records: Records
@@ -35,6 +37,7 @@ class Workplace:
     slots: dict[Lane, int]
     cores_per_job: int
     memory_limit: int | None
+    retention: Retention
     now: Callable[[], datetime]
 
     @property
@@ -54,18 +57,47 @@ def take_lock(path: Path, *, what: str, wait_s: float = 0.0) -> int:
     Raises Conflict where someone still has it after `wait_s`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     until = time.monotonic() + wait_s
     while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            os.close(handle)
             if time.monotonic() >= until:
-                os.close(handle)
                 raise Conflict(f"{what} is at work already ({path} is locked).") from error
             time.sleep(_LOCK_POLL_S)
         else:
-            return handle
+            if _is_at(path, handle):
+                return handle
+            os.close(handle)  # it was removed between the two lines: nobody else would find this one locked
+
+
+def remove_lock(path: Path) -> bool:
+    """Remove a lock file that nobody holds; whether it is gone."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    else:
+        if _is_at(path, handle):
+            path.unlink()
+        return True
+    finally:
+        os.close(handle)
+
+
+def _is_at(path: Path, handle: int) -> bool:
+    """Whether the open file is the one that stands at the path."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(there, os.fstat(handle))
 
 
 def is_locked(path: Path) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -20,6 +21,8 @@ from athanor.api.dialects.native.files import FILE_OPTIONS
 from athanor.api.limits import Limits
 from athanor.api.reading_fields import READING
 from athanor.core.actor import ALL_SCOPES, Scope
+from athanor.core.job import JobState
+from athanor.engine.models import FAMILIES
 
 BASE = "/v1"
 LIMIT, FILE_LIMIT = 20_000, 40_000  # bytes of a JSON body and of a file, in this file
@@ -135,7 +138,163 @@ def _form_of_bytes(value: bytes) -> dict[str, Any]:
     return {"files": {"file": ("c.csv", CSV), "delimiter": (None, value)}}
 
 
+RUN = {"target": "churned", "plan": {"time_limit_s": 30}}
+
+
+def a_run_body(world: Any, **changed: Any) -> dict[str, Any]:
+    return {"json": {"dataset": str(world.a_dataset()), **RUN, **changed}}
+
+
+def a_run(state: JobState = JobState.QUEUED, **sent: Any) -> Callable[[Any], dict[str, Any]]:
+    """A run in that state; one that has succeeded has a model, and all have checkpoints."""
+
+    def made(world: Any) -> dict[str, Any]:
+        run = world.a_job(state)
+        folder = world.folder / "runs" / str(UUID(run.removeprefix("aml_"))) / "trials" / "linear" / "fold-0"
+        folder.mkdir(parents=True)
+        (folder / "fold.json").write_text("{}")
+        return {"run": str(UUID(run.removeprefix("aml_"))), **sent}
+
+    return made
+
+
+def run_case(title: str, status: int, code: str | None = INVALID, **changed: Any) -> Case:
+    return Case(
+        name=title, how=lambda world: a_run_body(world, **changed), status=status, code=None if status < 400 else code
+    )
+
+
+def plan_case(name: str, status: int, **plan: Any) -> Case:
+    return run_case(f"plan: {name}", status, plan=plan)
+
+
+NO_JOB = Case(name="a job of no run", how=query(f"job={UUID(int=7)}"), status=404, code="not-found")
+
 GRID: dict[str, Entry] = {
+    "GET /runs": Entry(
+        right=never,
+        status=200,
+        stranger=200,
+        cases=(
+            *PAGES,
+            *refused("state=", "state=done", "state=%00", "search=%00", "search=" + "x" * 300, "sort=name"),
+            *taken("state=running", "state=running&state=failed", "search=%25_%5C", "search=%F0%9F%A7%AA", "search="),
+        ),
+    ),
+    "POST /runs": Entry(
+        right=a_run_body,
+        status=201,
+        cases=(
+            run_case(
+                "all that can be said",
+                201,
+                name="Churn",
+                description="A test.",
+                labels={"team": "risk"},
+                problem="binary",
+                metric="roc_auc",
+                positive="yes",
+                features=["age", "plan"],
+                excluded=["plan"],
+                types={"age": "numeric"},
+                plan={
+                    "time_limit_s": None,
+                    "max_trials": 3,
+                    "memory_limit": 2**30,
+                    "cores": 2,
+                    "seed": 7,
+                    "preset": "good_quality",
+                    "excluded_families": ["linear"],
+                    "ensemble": False,
+                },
+            ),
+            run_case("weights", 201, weight="spend"),
+            run_case("a validation dataset that is not there", 404, "not-found", validation=str(UUID(int=7))),
+            run_case("a dataset that is not there", 404, "not-found", dataset=str(UUID(int=7))),
+            run_case("a dataset that is no id", 404, "not-found", dataset="nope"),
+            run_case("a dataset that is a number", 400, dataset=7),
+            run_case("a target that is not there", 400, target="nope"),
+            run_case("no target", 400, target=None),
+            run_case("an empty target", 400, target=""),
+            run_case("an empty name", 400, name=""),
+            run_case("a long name", 400, name="x" * 201),
+            run_case("a long description", 400, description="x" * 10_001),
+            run_case("a NUL in the description", 400, description="a\0b"),
+            run_case("an unknown problem", 400, problem="magic"),
+            run_case("a problem that does not fit", 400, problem="regression"),
+            run_case("an unknown metric", 400, metric="karma"),
+            run_case("a metric of another problem", 400, metric="rmse"),
+            run_case("a feature that is not there", 400, features=["nope"]),
+            run_case("no features", 400, features=[]),
+            run_case("features that are no texts", 400, features=[1]),
+            run_case("a column left out that is not there", 400, excluded=["nope"]),
+            run_case("weights of words", 400, weight="plan"),
+            run_case("a type that is none", 400, types={"age": "magic"}),
+            run_case("a type of no column", 400, types={"nope": "numeric"}),
+            run_case("a label that is a list", 400, positive=["yes"]),
+            run_case("too many labels", 400, labels={f"l{number}": "" for number in range(51)}),
+            run_case("an unknown field", 400, targets="x"),
+            run_case("a plan that is a text", 400, plan="quick"),
+            plan_case("no limit at all", 400, time_limit_s=None),
+            plan_case("no time", 400, time_limit_s=0),
+            plan_case("less than none", 400, time_limit_s=-1),
+            plan_case("for ever", 400, time_limit_s=1e9),
+            plan_case("a time as a text", 400, time_limit_s="60"),
+            plan_case("no trials", 400, max_trials=0),
+            plan_case("half a trial", 400, max_trials=1.5),
+            plan_case("no cores", 400, cores=0),
+            plan_case("no memory", 400, memory_limit=1),
+            plan_case("a negative seed", 400, seed=-1),
+            plan_case("a seed beyond 64 bits", 400, seed=2**64),
+            plan_case("an unknown preset", 400, preset="quick"),
+            plan_case("an unknown family", 400, excluded_families=["oracle"]),
+            plan_case("all families", 400, excluded_families=list(FAMILIES.names())),
+            plan_case("an unknown field", 400, limit=1),
+            *(run_case(f"hostile: {text}", 201, name=text, description=text, labels={text: text}) for text in HOSTILE),
+            *(run_case(f"name of {name}", 400, name=text) for name, text in BROKEN.items()),
+            *(run_case(f"target of {name}", 400, target=text) for name, text in BROKEN.items()),
+        ),
+    ),
+    "GET /runs/{run}": Entry(right=a_run(), status=200),
+    "DELETE /runs/{run}": Entry(right=a_run(), status=204),
+    "GET /runs/{run}/leaderboard": Entry(right=a_run(), status=200),
+    "POST /runs/{run}/continue": Entry(
+        right=a_run(JobState.SUCCEEDED, json={"time_limit_s": 30}),
+        status=202,
+        cases=(
+            body_case("nothing more", 400, {}),
+            body_case("nulls", 400, {"time_limit_s": None, "more_trials": None}),
+            body_case("no time", 400, {"time_limit_s": 0}),
+            body_case("for ever", 400, {"time_limit_s": 1e9}),
+            body_case("a time as a text", 400, {"time_limit_s": "60"}),
+            body_case("no trials", 400, {"more_trials": 0}),
+            body_case("trials where there was no number of them", 400, {"more_trials": 1}),
+            body_case("an unknown field", 400, {"time_limit_s": 30, "seed": 1}),
+        ),
+    ),
+    "POST /runs/{run}/finish": Entry(right=a_run(JobState.RUNNING), status=202),
+    "POST /runs/{run}/stop": Entry(right=a_run(JobState.RUNNING), status=200),
+    "GET /runs/{run}/events": Entry(
+        right=a_run(),
+        status=200,
+        cases=(
+            *refused("after=-1", "after=x", f"after={10**30}", "limit=0", "limit=1001", "job=" + "x" * 200),
+            *taken("after=7", "limit=1000"),
+            NO_JOB,
+            Case(name="a job that is no id", how=query("job=x"), status=404, code="not-found"),
+        ),
+    ),
+    "GET /runs/{run}/events/stream": Entry(
+        right=a_run(JobState.SUCCEEDED),
+        status=200,
+        cases=(
+            *refused("after=-1", "after=x", f"after={10**30}", "limit=1"),
+            *taken("after=7"),
+            NO_JOB,
+            Case(name="a number", how=lambda _: {"headers": {"Last-Event-ID": "7"}}, status=200),
+            Case(name="no number", how=lambda _: {"headers": {"Last-Event-ID": "x"}}, status=400, code=INVALID),
+        ),
+    ),
     "GET /datasets": Entry(
         right=never,
         status=200,
@@ -300,7 +459,13 @@ OPERATIONS = {
 ROUTES = sorted(GRID)
 WITH_ID = [route for route in ROUTES if "{" in route]
 TAKES_FILE = ["POST /datasets", "POST /datasets/{dataset}/versions", "POST /datasets/{dataset}/rows"]
-TAKES_JSON = ["PATCH /datasets/{dataset}", "POST /datasets/{dataset}/rows", "DELETE /datasets/{dataset}/rows"]
+TAKES_JSON = [
+    "PATCH /datasets/{dataset}",
+    "POST /datasets/{dataset}/rows",
+    "DELETE /datasets/{dataset}/rows",
+    "POST /runs",
+    "POST /runs/{run}/continue",
+]
 SENT = ("json", "files", "content", "headers", "data")
 
 
@@ -405,7 +570,7 @@ def test_another_organizations_key_finds_nothing_of_ours(still: Any, scenes: Any
     expected = GRID[route].stranger
     expect(answer, expected, "not-found" if expected == 404 else None)
     if answer.status_code == 200:
-        assert answer.json()["datasets"] == []
+        assert answer.json()[route.rpartition("/")[2]] == []
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -427,19 +592,23 @@ def test_the_scope_that_a_route_names_is_enough(fresh: Any, route: str) -> None:
 # ids
 
 
+def _id_of(route: str) -> str:
+    return "run" if "{run}" in route else "dataset"
+
+
 @pytest.mark.parametrize(
     "bad",
     ["nope", "%252e%252e", "%00", "%ff", "%F0%9F%A7%AA", "<script>", "x" * 2000, "0" * 31, "0" * 32, "{0}", "'--"],
 )
 @pytest.mark.parametrize("route", WITH_ID)
 def test_an_id_that_names_nothing_is_not_found(still: Any, scenes: Any, route: str, bad: str) -> None:
-    expect(ask(still, route, {**scenes[route], "dataset": bad}), 404, "not-found")
+    expect(ask(still, route, {**scenes[route], _id_of(route): bad}), 404, "not-found")
 
 
 @pytest.mark.parametrize("route", WITH_ID)
 def test_an_id_is_taken_in_capitals_and_without_dashes(fresh: Any, route: str) -> None:
     sent = GRID[route].right(fresh)
-    sent["dataset"] = sent["dataset"].replace("-", "").upper()
+    sent[_id_of(route)] = sent[_id_of(route)].replace("-", "").upper()
     assert ask(fresh, route, sent).status_code == GRID[route].status
 
 

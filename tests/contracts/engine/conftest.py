@@ -109,7 +109,7 @@ def a_fit(family: str, problem: str, *, with_sparse: bool = False, weight: bool 
         truth_stop=truth.take(valid),
         categorical=view.categorical,
         seed=11,
-        stop=lambda: False,
+        watch=lambda step: False,
     )
     return Fit(found, table, view, given)
 

@@ -13,6 +13,7 @@ from athanor.engine.metrics import METRICS
 from athanor.engine.models import FAMILIES, Shape
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
+from athanor.engine.watch import Ending, Watch
 from athanor.errors import Impossible
 
 SERVED = [(family, problem) for family in FAMILIES.names() for problem in sorted(FAMILIES[family].problems)]
@@ -142,28 +143,84 @@ def test_rows_asked_for_side_by_side_get_the_bits_they_get_in_turn(family, probl
 
 @every_service
 def test_a_fit_told_to_stop_at_once_returns_a_usable_model(family, problem, make_fit, tmp_path, same_bits):
+    """Before its first step, for which it may offer a smaller one, and after it: next to nothing is fitted then."""
     fit = make_fit(family, problem)
-    asked = []
+    for first in (0, 1):
+        told = []
 
-    def stop():
-        asked.append(True)
-        return True
+        def watch(step, told=told, first=first):
+            told.append(step.n)
+            return step.n >= first
 
-    model = fit.model(stop=stop, options=fit.family.portfolio()[-1])
-    margins = model.margins(fit.given.X_stop)
-    baseline = np.tile(fit.given.problem.baseline(fit.given.truth), (len(margins), 1))
-    assert len(asked) == 1, "a fit ends the first time it is told to"
-    assert fit.loss(margins) < 1.02 * fit.loss(baseline)
-    model.save(tmp_path)
-    same_bits(fit.family.load(tmp_path).margins(fit.given.X_stop), margins)
+        model = fit.model(watch=watch, options=fit.family.portfolio()[-1])
+        margins = model.margins(fit.given.X_stop)
+        baseline = np.tile(fit.given.problem.baseline(fit.given.truth), (len(margins), 1))
+        assert [n for n in told if n] == [1] * first, "a fit ends the first time it is told to"
+        assert fit.loss(margins) < 1.02 * fit.loss(baseline)
+        folder = tmp_path / str(first)
+        folder.mkdir()
+        model.save(folder)
+        assert {path.name for path in folder.iterdir()} <= fit.family.formats
+        same_bits(fit.family.load(folder).margins(fit.given.X_stop), margins)
 
 
 @every_service
-def test_a_fit_asks_often_whether_to_go_on(family, problem, make_fit):
+def test_a_fit_that_runs_out_of_time_is_back_before_its_deadline_with_a_usable_model(family, problem, make_fit):
+    """By a clock on which each step takes as long as the one before, whatever this machine does."""
     fit = make_fit(family, problem)
-    asked = []
-    fit.model(stop=lambda: len(asked) > 3 or asked.append(True))
-    assert len(asked) > 3
+    at = 0.0
+
+    def clock():
+        nonlocal at
+        at += 0.02
+        return at
+
+    watch = Watch(clock=clock, deadline=0.3, closing=lambda: False, ending=Ending(step_s=0.0), keep=lambda model: None)
+    margins = fit.model(watch=watch, options=fit.family.portfolio()[-1]).margins(fit.given.X_stop)
+    baseline = np.tile(fit.given.problem.baseline(fit.given.truth), (len(margins), 1))
+    assert watch.is_cut
+    assert 3 <= watch.n_steps <= 14
+    assert at < 0.3
+    assert fit.loss(margins) < fit.loss(baseline)
+
+
+@every_service
+def test_a_fit_says_step_by_step_how_far_it_is(family, problem, make_fit):
+    fit = make_fit(family, problem)
+    steps = []
+    fit.model(watch=lambda step: bool(steps.append(step)))
+    numbers = [step.n for step in steps]
+    assert numbers[0] == 0
+    assert numbers == sorted(numbers)
+    assert set(numbers) == set(range(numbers[-1] + 1))
+    assert numbers[-1] > 3
+    losses = [step.loss for step in steps if step.loss is not None]
+    assert losses[-1] < losses[0]
+    assert all(step.next_s > 0.0 for step in steps if step.n == 0)
+
+
+@every_service
+def test_models_made_on_the_way_are_usable_and_change_nothing(family, problem, make_fit, tmp_path, same_bits):
+    fit = make_fit(family, problem)
+    baseline = np.tile(fit.given.problem.baseline(fit.given.truth), (100, 1))
+    losses = []
+
+    def watch(step):
+        if step.n % 4 == 0:
+            losses.append(fit.loss(step.model().margins(fit.given.X_stop)))
+        return False
+
+    model = fit.model(watch=watch)
+    assert losses[-1] < losses[0] < 1.02 * fit.loss(baseline)
+    undisturbed = fit.model()
+    same_bits(model.margins(fit.given.X_stop), undisturbed.margins(fit.given.X_stop))
+    texts = []
+    for number, each in enumerate((model, undisturbed)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        each.save(folder)
+        texts.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert texts[0] == texts[1]
 
 
 @every_service
@@ -261,16 +318,6 @@ def test_every_metric_of_a_quantity_can_be_fitted_for(family, metric, make_fit, 
     assert score(valid, problem.predictions(margins, ())) < score(valid, problem.predictions(baseline, ()))
     model.save(tmp_path)
     same_bits(fit.family.load(tmp_path).margins(fit.given.X_stop), margins)
-
-
-@every_family
-def test_max_rows_is_a_seeded_sample(family, make_fit, same_bits):
-    fit = make_fit(family, "binary")
-    options = {**fit.family.portfolio()[0], "max_rows": 50}
-    few, again = (fit.model(options=options).margins(fit.given.X_stop) for _ in range(2))
-    all_rows = fit.model(options={**options, "max_rows": 300}).margins(fit.given.X_stop)
-    same_bits(few, again)
-    assert (few != all_rows).any()
 
 
 @every_family

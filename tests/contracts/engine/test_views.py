@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 
 from athanor.engine.dataset import Dataset, Numbers, Words
-from athanor.engine.features import VIEWS
+from athanor.engine.features import VIEWS, columnwise
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.errors import Impossible
 
@@ -75,6 +75,31 @@ def test_a_row_gets_the_same_bits_alone_and_among_others(name, with_sparse, make
     matrix = view.transform(table)
     for rows in shuffled_rows(table.n_rows):
         same_bits(view.transform(table.take(rows)), matrix[rows])
+
+
+@every_view
+@dense_and_sparse
+def test_many_rows_made_some_at_a_time_get_the_same_bits(name, with_sparse, make_table, same_bits, monkeypatch):
+    table = make_table(with_sparse=with_sparse)
+    rows = np.tile(np.arange(table.n_rows), 4)
+    view = VIEWS[name].fit(table)
+    whole = view.transform(table.at(rows))
+    for limit in ("_CELLS", "_SPARSE_CELLS"):
+        monkeypatch.setattr(columnwise, limit, 1)
+    monkeypatch.setattr(columnwise, "_LEAST_ROWS", 37)
+    same_bits(view.transform(table.at(rows)), whole)
+    same_bits(view.transform(table.take(rows)), whole)
+
+
+def test_a_matrix_that_would_be_large_and_nearly_all_zeros_is_sparse(make_table, monkeypatch):
+    table = make_table().select(["colour", "number"])
+    dense_view = VIEWS["scaled"].fit(table)
+    monkeypatch.setattr(columnwise, "_MOST_DENSE_CELLS", 100)
+    for rows, step in ((np.arange(400), 2**21), (np.arange(400), 1)):
+        monkeypatch.setattr(columnwise, "_SPARSE_CELLS", step)
+        matrix = VIEWS["scaled"].fit(table).transform(table.at(rows))
+        assert sparse.issparse(matrix)
+        assert (matrix.toarray() == dense_view.transform(table.take(rows))).all()
 
 
 @every_view

@@ -23,33 +23,33 @@ def logistic(x):
     )
 
 
-def never():
+def never(point):
     return False
 
 
 def test_least_squares_are_found():
-    reached = descend(squares, np.zeros(10), steps=500, stop=never, gradient_tolerance=1e-8, value_tolerance=0.0)
+    reached = descend(squares, np.zeros(10), steps=500, watch=never, gradient_tolerance=1e-8, value_tolerance=0.0)
     np.testing.assert_allclose(reached.point, np.linalg.lstsq(A, B, rcond=None)[0], rtol=1e-4, atol=1e-8)
     assert not reached.is_stopped
 
 
 def test_the_gradient_vanishes_where_a_descent_ends():
-    reached = descend(logistic, np.zeros(10), steps=500, stop=never, value_tolerance=0.0)
+    reached = descend(logistic, np.zeros(10), steps=500, watch=never, value_tolerance=0.0)
     assert np.abs(logistic(reached.point)[1]).max() < 1e-3
 
 
 def test_no_step_goes_up():
-    points = [descend(squares, np.zeros(10), steps=steps, stop=never).point for steps in range(15)]
+    points = [descend(squares, np.zeros(10), steps=steps, watch=never).point for steps in range(15)]
     values = [squares(point)[0] for point in points]
     assert values == sorted(values, reverse=True)
 
 
 def test_a_descent_told_to_stop_keeps_its_first_step():
-    reached = descend(squares, np.zeros(10), steps=500, stop=lambda: True)
+    reached = descend(squares, np.zeros(10), steps=500, watch=lambda point: True)
     assert reached.is_stopped
     assert squares(reached.point)[0] < squares(np.zeros(10))[0]
 
 
 def test_the_minimum_is_left_alone():
     start = np.linalg.lstsq(A, B, rcond=None)[0]
-    assert (descend(squares, start, steps=5, stop=never).point == start).all()
+    assert (descend(squares, start, steps=5, watch=never).point == start).all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -29,7 +31,7 @@ def given(problem="regression", y=SIGNAL, classes=(), **changes):
         "truth_stop": truth.take(rows[400:]),
         "categorical": (),
         "seed": 0,
-        "stop": lambda: False,
+        "watch": lambda step: False,
     }
     return FitInput(**(parts | changes))
 
@@ -41,13 +43,60 @@ def test_the_first_entry_is_quick_on_any_number_of_rows():
 
 
 def test_trees_after_the_best_round_are_cut_off():
-    asked = []
+    steps = []
     model = LIGHTGBM.fit(
-        given(stop=lambda: bool(asked.append(True))), {"rounds": 1000, "learning_rate": 0.3, "num_leaves": 31}
+        given(watch=lambda step: bool(steps.append(step))), {"rounds": 1000, "learning_rate": 0.3, "num_leaves": 31}
     )
     n_trees = model.booster.num_trees()
-    assert n_trees + 30 < len(asked) + 10 < 1000
+    assert n_trees + 30 < steps[-1].n + 10 < 1000
     assert n_trees >= 1
+    assert min(steps[2:], key=lambda step: step.loss).n == n_trees  # two before the first round
+
+
+def declined(most_s, steps):
+    """A watch that has no time for a longer first round."""
+
+    def watch(step):
+        steps.append(step)
+        return step.n == 0 and step.next_s > most_s
+
+    return watch
+
+
+WIDE = RNG.normal(size=(600, 3000)).astype(np.float32)
+
+
+def test_where_there_is_no_time_for_a_round_a_smaller_one_is_offered_and_fitted():
+    steps = []
+    options = {"rounds": 20, "learning_rate": 0.1, "num_leaves": 31}
+    part = given(y=WIDE[:, 0], X=WIDE[:400], X_stop=WIDE[400:], watch=declined(0.25, steps))
+    model = LIGHTGBM.fit(part, options)
+    whole, small = (step.next_s for step in steps[:2])
+    assert whole > 2 * small > 0.0
+    assert model.booster.num_trees() > 1
+    assert "[num_leaves: 4]" in model.text
+    assert "[num_leaves: 31]" in LIGHTGBM.fit(replace(part, watch=lambda step: False), options).text
+
+
+def test_where_there_is_no_time_for_any_round_all_rows_get_one_answer():
+    steps = []
+    part = given("multiclass", y=SIGNAL > 0.5, classes=("a", "b", "c"), watch=declined(-1.0, steps))
+    model = LIGHTGBM.fit(part, {"rounds": 20, "learning_rate": 0.1})
+    assert all(step.n == 0 for step in steps)
+    answers = part.problem.predictions(model.margins(X), part.truth.classes).probabilities
+    shares = np.bincount(part.truth.y.astype(int), minlength=3) / 400
+    np.testing.assert_allclose(answers, np.tile(shares, (600, 1)), atol=0.01)
+
+
+def test_a_fit_that_gets_no_memory_is_not_one_that_is_impossible(monkeypatch):
+    import lightgbm
+
+    def refuse(*_, **__):
+        raise lightgbm.basic.LightGBMError("std::bad_alloc")
+
+    monkeypatch.setattr(lightgbm, "Booster", refuse)
+    with pytest.raises(MemoryError):
+        LIGHTGBM.fit(given(), {"rounds": 2, "learning_rate": 0.1})
 
 
 def test_a_category_is_split_by_its_levels_and_not_by_its_codes():

@@ -29,7 +29,7 @@ def fitted(problem, truth, X_given=X, *, changes=None):
         "truth_stop": truth.take(np.arange(300, 400)),
         "categorical": (),
         "seed": 0,
-        "stop": lambda: False,
+        "watch": lambda step: False,
     }
     return FAMILIES["linear"].fit(FitInput(**(given | (changes or {}))), {"steps": 300})
 

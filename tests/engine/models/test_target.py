@@ -25,7 +25,7 @@ def target(problem, truth, metric=None):
             truth_stop=truth,
             categorical=(),
             seed=0,
-            stop=lambda: False,
+            watch=lambda step: False,
         )
     )
 

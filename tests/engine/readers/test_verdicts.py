@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from athanor.engine import cells
 from athanor.engine.readers.verdicts import Verdicts
+from athanor.engine.readers.ways import ways, ways_of_numbers
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.errors import InvalidInput
 
@@ -372,3 +373,51 @@ def test_what_is_typed_later_is_typed_as_the_first_time():
     verdicts = Verdicts()
     first = verdicts.typed(raw)
     assert verdicts.typed(raw).equals(first)
+
+
+# --- many columns ---------------------------------------------------------------------------------------------------
+
+
+odd_cells = st.sampled_from(
+    ["0", "1", "-3", "007", "2.5", "1.0", "0.0", "-0.5", "5.", ".5", "1e3", "1e400", "9" * 17, "inf", " 4 ", "1,5",
+     "1.234,5", "12,345", "20240301", "1709251200", "2024-03-01", "03/04/2024", "true", "None", "NA", "", "a"]
+)  # fmt: skip
+columns_alike = st.lists(odd_cells, min_size=1, max_size=3).flatmap(
+    lambda some: st.lists(st.sampled_from(some), min_size=5, max_size=5)
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(columns_alike, min_size=2, max_size=6), st.sampled_from([None, ",", "."]))
+@example([["1", "2", "3", "4", "5"], ["1", "2", "3", "4", "inf"], ["1", "2", "3", "4", "x"]], None)
+@example([["0.5", "2", "3", "4", "5"], ["0.5", "2", "3", "4", "01"], ["1,5", "2", "3", "1,2", "4"]], None)
+def test_columns_read_one_below_the_other_are_read_as_each_alone(columns, decimal):
+    """With names that say nothing, and no habit that one takes from another."""
+    named = {f"x{place}": texts for place, texts in enumerate(columns)}
+    together, verdicts, _ = judged(named, decimal=decimal)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("athanor.engine.readers.verdicts._STACK", 1)
+        apart, others, _ = judged(named, decimal=decimal)
+    assert together.equals(apart)
+    assert together.schema == apart.schema
+    assert verdicts.spellings() == others.spellings()
+    assert verdicts.warnings() == others.warnings()
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(odd_cells.filter(str.strip) | st.integers().map(str) | st.floats(allow_nan=False).map(str), min_size=1),
+    st.sampled_from(["x", "date", "time", "created_at"]),
+    st.sampled_from([None, ",", "."]),
+)
+def test_plain_numbers_are_known_at_first_sight_for_what_they_are(found, name, decimal):
+    readings = ways(name, decimal)
+    slowly = next(readings[place:] for place, reading in enumerate(readings) if all(map(reading.fits, found)))
+    assert ways_of_numbers(readings, found) in ((), slowly)
+
+
+def test_most_numbers_are_known_at_first_sight():
+    readings = ways("x", None)
+    assert ways_of_numbers(readings, ["1", "-20"])[0].storage is Storage.INTEGER
+    assert ways_of_numbers(readings, ["1.5", "-20"])[0].storage is Storage.FLOAT
+    assert ways_of_numbers(readings, ["1.5", "a"]) == ()

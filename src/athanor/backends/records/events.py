@@ -46,6 +46,19 @@ class SqlEventLog:
             ]
             self._connection.execute(insert(self._events), rows)
 
+    def keep_newest(self, job_id: UUID, kind: EventKind) -> None:
+        check_writes(self._writes)
+        events = self._events
+        these = and_(events.c.job_id == job_id, events.c.kind == kind.value, self._mine(events))
+        newest = select(func.max(events.c.seq)).where(these).scalar_subquery()
+        with in_our_words(f"The events of job {job_id}"):
+            self._connection.execute(delete(events).where(these, events.c.seq < newest))
+
+    def count(self, job_id: UUID) -> int:
+        of_job = and_(self._events.c.job_id == job_id, self._mine(self._events))
+        with in_our_words():
+            return self._connection.execute(select(func.count()).select_from(self._events).where(of_job)).scalar_one()
+
     def after(
         self, job_id: UUID, seq: int = 0, *, kinds: Iterable[EventKind] | None = None, limit: int = 1000
     ) -> list[JobEvent]:

@@ -14,6 +14,7 @@ from athanor.engine.features.vocabulary import Vocabulary
 from athanor.engine.features.words import numbers_in
 from athanor.errors import InvalidInput
 
+_LOOKED_AT = 1000
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -77,8 +78,14 @@ def looks_like_ids(column: Column) -> bool:
     if not isinstance(column, Numbers):
         return False
     values = column.values[~column.missing()]
+    head = values[:_LOOKED_AT]  # of most columns these say it: the others have to be sorted
+    if not (_are_whole(head) and _are_whole(values)):
+        return False
     distinct = np.unique(values)
     if len(distinct) <= 20 or len(values) < 3 * len(distinct):
         return False
-    is_whole = bool(np.isfinite(distinct).all()) and bool((distinct == np.floor(distinct)).all())
-    return is_whole and float(distinct[-1] - distinct[0]) > 3 * len(distinct)
+    return float(distinct[-1] - distinct[0]) > 3 * len(distinct)
+
+
+def _are_whole(values: NDArray[np.float64]) -> bool:
+    return bool(np.isfinite(values).all()) and bool((values == np.floor(values)).all())

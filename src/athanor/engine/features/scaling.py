@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from athanor.engine.dataset import Column
 from athanor.engine.features.encoder import Dense, Encoder, Facts
+from athanor.engine.features.lookup import looked_up
 
 MOST_ROWS = 100_000  # quantiles of more rows cost time and move nothing
 _ROWS = 16_384  # scaled at a time
@@ -33,10 +34,15 @@ class Scaled(Dense):
 
     @classmethod
     def of(cls, inner: Encoder, column: Column) -> Scaled:
-        raw = inner.encode(column)
-        every = max(1, len(raw) // MOST_ROWS)
-        median, factor = _robust(raw[::every])
-        return cls(inner, median, factor, np.flatnonzero(np.isnan(raw).any(axis=0)))
+        every = max(1, column.n_rows // MOST_ROWS)
+        if every == 1:
+            raw = inner.encode(column)
+            return cls(inner, *_robust(raw), np.flatnonzero(np.isnan(raw).any(axis=0)))
+        reader, has_missing = looked_up(inner, column, column.n_rows), np.zeros(inner.width, np.bool_)
+        for start in range(0, column.n_rows, MOST_ROWS):
+            has_missing |= np.isnan(reader.encode(column.take(slice(start, start + MOST_ROWS)))).any(axis=0)
+        sample = reader.encode(column.take(slice(None, None, every)))
+        return cls(inner, *_robust(sample), np.flatnonzero(has_missing))
 
     @property
     def width(self) -> int:

@@ -70,7 +70,7 @@ class TimeParts(Dense):
     def of(cls, column: Column) -> TimeParts:
         values = _times(column)
         known = values[~np.isnat(values)]
-        varying = [part for part in PARTS if len(known) and len(np.unique(PARTS[part](known))) > 1]
+        varying = [part for part in PARTS if len(known) and np.ptp(PARTS[part](known)) > 0]
         if "minute_of_day" in varying and "hour" in varying and _on_the_hour(known):
             varying.remove("minute_of_day")
         return cls(tuple(varying))

@@ -24,10 +24,16 @@ class Vocabulary:
 
     levels: tuple[str, ...] | tuple[float, ...]
     counts: tuple[int, ...]
-    _place_of: dict[str | float, int] = field(init=False, repr=False, compare=False)
+    _place_of: dict[str, int] = field(init=False, repr=False, compare=False)  # of words
+    _order: NDArray[np.int64] = field(init=False, repr=False, compare=False)  # of numbers, which are looked for in it
+    _ascending: NDArray[np.float64] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_place_of", {level: place for place, level in enumerate(self.levels)})
+        words = {level: place for place, level in enumerate(self.levels) if isinstance(level, str)}
+        numbers = np.array([] if words else self.levels, np.float64)
+        order = np.argsort(numbers)
+        for name, value in (("_place_of", words), ("_order", order), ("_ascending", numbers[order])):
+            object.__setattr__(self, name, value)
 
     @classmethod
     def of(cls, column: Column) -> Vocabulary:
@@ -49,14 +55,19 @@ class Vocabulary:
 
     def places(self, column: Column) -> NDArray[np.int64]:
         """(n_rows,) each row's position in `levels`, or MISSING, or UNKNOWN."""
-        place_of = self._place_of
         if isinstance(column, Words):
             words, places = occurring(column)
-            table = np.array([place_of.get(word, UNKNOWN) for word in words] + [MISSING], np.int64)
+            table = np.array([self._place_of.get(word, UNKNOWN) for word in words] + [MISSING], np.int64)
             return table[places]
-        values, inverse = np.unique(_numbers(column), return_inverse=True)
-        found = [MISSING if value != value else place_of.get(value, UNKNOWN) for value in values.tolist()]  # noqa: PLR0124
-        return np.array(found, np.int64)[inverse]
+        return self._places_of(_numbers(column))
+
+    def _places_of(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
+        if not self.levels:
+            return np.where(np.isnan(values), MISSING, UNKNOWN)
+        nearest = np.minimum(np.searchsorted(self._ascending, values), len(self.levels) - 1)
+        found = np.where(self._ascending[nearest] == values, self._order[nearest], UNKNOWN)
+        found[np.isnan(values)] = MISSING
+        return found
 
     def facts(self) -> dict[str, object]:
         return {"levels": list(self.levels), "counts": list(self.counts)}

@@ -22,6 +22,11 @@ class Metric:
     problems: frozenset[str]
     score: Callable[[Truth, Predictions], float]
 
+    @property
+    def perfect(self) -> float:
+        """The score of answers that are all right."""
+        return 1.0 if self.greater_is_better else 0.0
+
     def utility(self, truth: Truth, predictions: Predictions) -> float:
         """The score turned so that greater is better; -inf where it is not defined."""
         value = self.score(truth, predictions)

@@ -26,14 +26,39 @@ class Shape:
     n_features: int
     n_margins: int
     is_sparse: bool = False
+    row_bytes: float | None = None  # of the matrix, where it is known
+
+    def cells(self, n_rows: int, *, density: float) -> float:
+        """Numbers that so many rows hold in memory. `density` of a sparse matrix, where its rows are not known."""
+        if self.is_sparse and self.row_bytes is not None:
+            return n_rows * self.row_bytes / 8  # a number and its place
+        return n_rows * self.n_features * (density if self.is_sparse else 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
     """What a fit will roughly need, on one thread."""
 
-    memory_bytes: int
+    memory_bytes: int  # beside the matrix
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """How far a fit is: told after each tree, block or step, and before the first one.
+
+    Told not to make its first step, a family may offer a smaller one by another Step with n = 0.
+
+    n       how many so far
+    model   makes the best model so far; before the first step one that answers every row alike
+    loss    on the rows to stop by; None where it is not known at this step
+    next_s  seconds that the next step will roughly take, where the ones before do not tell
+    """
+
+    n: int
+    model: Callable[[], FittedModel]
+    loss: float | None = None
+    next_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +76,7 @@ class FitInput:
     truth_stop: Truth
     categorical: tuple[int, ...]
     seed: int
-    stop: Callable[[], bool]  # asked per tree, block or step; True: end now and return what is there
+    watch: Callable[[Step], bool]  # asked at each step; True: end now and return what is there
 
 
 class FittedModel(Protocol):
@@ -91,8 +116,12 @@ class Family(Protocol):
 
     def estimate(self, shape: Shape, options: Options) -> Estimate: ...
 
+    def lighter(self, options: Options) -> tuple[Options, ...]:
+        """Configurations that need less and less memory; () where there are none."""
+        ...
+
     def fit(self, given: FitInput, options: Options) -> FittedModel:
-        """Fit, and return what is there when `given.stop()` says so. Raises Impossible where nothing can be fitted."""
+        """Fit, and return what is there when `given.watch` says so. Raises Impossible where nothing can be fitted."""
         ...
 
     def load(self, folder: Path) -> FittedModel: ...

@@ -1,4 +1,4 @@
-"""L-BFGS: minimise a smooth convex function step by step, and keep the point reached when told to stop.
+"""L-BFGS: minimise a smooth convex function step by step, and keep the point reached when told to end.
 
 Source: Nocedal & Wright (2006), Numerical Optimization, 2nd edition, algorithms 3.1 and 7.4. Written here because the
 library's routine handles bounds too, and spends most of a small fit on them.
@@ -34,11 +34,11 @@ def descend(
     start: Point,
     *,
     steps: int,
-    stop: Callable[[], bool],
+    watch: Callable[[Point], bool],
     gradient_tolerance: float = 1e-5,
     value_tolerance: float = 1e-7,
 ) -> Reached:
-    """At most `steps` steps from `start`; `stop` is asked after each.
+    """At most `steps` steps from `start`; `watch` is asked after each, with the point reached, whether to end there.
 
     Ends when no component of the gradient exceeds `gradient_tolerance`, or when a step lowers the value by less than
     `value_tolerance` times its size.
@@ -67,7 +67,7 @@ def descend(
             pairs.append((step, change, curvature))
         is_flat = value - next_value <= value_tolerance * max(abs(value), abs(next_value), 1e-12)
         point, value, gradient = next_point, next_value, next_gradient
-        if stop():
+        if watch(point):
             return Reached(point, is_stopped=True)
         if is_flat:
             break

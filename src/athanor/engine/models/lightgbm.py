@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.models import Estimate, FitInput, Options, Shape
+from athanor.engine.models import Estimate, FitInput, Options, Shape, Step
 from athanor.engine.models.sampling import sample_rows
 from athanor.engine.models.target import FILE as TARGET_FILE
 from athanor.engine.models.target import Target, load_target, save_target, target_of
@@ -67,6 +69,12 @@ _PORTFOLIO: tuple[Options, ...] = (
 # With many classes each round is as many trees. More of them than this cost seconds to predict with and bring little.
 _MOST_TREES = 6_000
 _LEAST_ROUNDS = 30
+
+# A round on few rows, by few leaves, each tree with few features: where there is no time for a round as it should be.
+_SMALL_ROWS, _SMALL_FEATURES = 1_000, 500
+_SMALL: Options = {"num_leaves": 4, "max_bin": 15, "bin_construct_sample_cnt": 200, "enable_bundle": False}
+_CACHED_BINS = 4e6
+_BINNED_ROWS = 200_000  # so many rows the library looks at to cut each feature into bins
 
 # Many rows go through a few trees at a time, which stay in the processor's first cache: 700 trees of 31 leaves took 78
 # ns a row and tree in one walk, and 50 so. A wide row costs something to hand over, which more trees have to pay back.
@@ -186,34 +194,39 @@ class LightGBM:
         n_rows = min(shape.n_rows, int(options.get("max_rows", shape.n_rows)))
         # Early stopping ends most fits near 25 / learning rate rounds. The factors are fits of 1,000 to 50,000 rows.
         rounds = min(float(options["rounds"]), 25.0 / float(options["learning_rate"]))
-        cells = n_rows * shape.n_features * (0.1 if shape.is_sparse else 1.0)
+        cells = shape.cells(n_rows, density=0.1)
         leaves = float(options.get("num_leaves", 31))
-        per_tree = 1e-4 + 8e-10 * cells * np.log2(leaves) + 1.5e-8 * n_rows + 8e-7 * leaves * shape.n_features
+        per_tree = _tree_s(cells, n_rows, shape.n_features, leaves)
         trees = max(min(rounds * shape.n_margins, _MOST_TREES), _LEAST_ROUNDS * shape.n_margins)
-        histograms = leaves * shape.n_features * 255 * 16
-        # The matrix as it came, its bins, gradients and scores, and the trees.
-        memory = 5 * cells + 40 * n_rows * shape.n_margins + histograms + trees * leaves * 100 + 30 * 2**20
-        return Estimate(memory_bytes=int(memory), seconds=float(0.05 + per_tree * trees))
+        bins = min(float(options.get("max_bin", 255)), n_rows / 3 + 1)
+        looked_at = min(n_rows, int(options.get("bin_construct_sample_cnt", _BINNED_ROWS))) / max(n_rows, 1)
+        # The cells cut into bins; those that are looked at for that, before there is anything else; gradients and
+        # scores; the trees.
+        binned = cells * (4 if shape.is_sparse else 1)
+        histograms = leaves * shape.n_features * bins * 16
+        memory = binned + max(12 * looked_at * cells, histograms + trees * leaves * 100) + 40 * n_rows * shape.n_margins
+        seconds = 0.05 + _bins_s(cells, n_rows) + per_tree * trees
+        return Estimate(memory_bytes=int(memory) + 30 * 2**20, seconds=float(seconds))
+
+    def lighter(self, options: Options) -> tuple[Options, ...]:
+        """Fewer bins, then fewer leaves as well: wide tables take their memory for histograms of them."""
+        leaves = int(options.get("num_leaves", 31))
+        fewer_bins: Options = {**options, "max_bin": 63, "bin_construct_sample_cnt": 20_000}
+        steps = [fewer_bins, {**fewer_bins, "num_leaves": min(leaves, 15)}]
+        steps.append({**fewer_bins, "max_bin": 15, "num_leaves": min(leaves, 7)})
+        return tuple(step for place, step in enumerate(steps) if step not in steps[:place])
 
     def fit(self, given: FitInput, options: Options) -> FittedLightGBM:
-        import lightgbm
-
-        given = sample_rows(given, options)
         target = target_of(given)
         if not target.n_outputs:
             return FittedLightGBM(target, "")
-        rounds = min(int(options["rounds"]), max(_MOST_TREES // target.n_outputs, _LEAST_ROUNDS))
-        params = _params(given, options, target)
-        # Fewer rounds than asked for go faster, by the root: halfway between the same fit and the same distance.
-        params["learning_rate"] = float(options["learning_rate"]) * (int(options["rounds"]) / rounds) ** 0.5
-        try:
-            train = _dataset(given, target, params)
-            booster = lightgbm.Booster(params, train)
-            best = _boost(booster, _add_valid(booster, train, given, target, params), given, rounds)
-            text = booster.model_to_string(num_iteration=best)
-            return FittedLightGBM.of(target, text)
-        except lightgbm.basic.LightGBMError as error:
-            raise Impossible(f"LightGBM cannot be fitted to these rows: {error}.") from error
+        fit = _Fit(given, options, target)
+        if given.watch(Step(n=0, model=fit.constant, next_s=fit.first_s)):
+            small = fit.smaller()
+            if small.first_s > fit.first_s / 2 or given.watch(Step(n=0, model=small.constant, next_s=small.first_s)):
+                return fit.constant()
+            fit = small
+        return fit.model()
 
     def load(self, folder: Path) -> FittedLightGBM:
         target = load_target(folder)
@@ -222,17 +235,90 @@ class LightGBM:
         return FittedLightGBM.of(target, (folder / MODEL_FILE).read_text(encoding="utf-8"))
 
 
-def _params(given: FitInput, options: Options, target: Target) -> dict[str, Any]:
-    objective, loss = _LOSSES.get(given.metric.name) or _LOSSES[given.problem.name]
-    params = {**_ALWAYS, **{key: value for key, value in options.items() if key not in _OWN_OPTIONS}}
-    params |= {"objective": objective, "metric": loss, "seed": given.seed % 2**31}
-    if objective == "multiclass":
-        params["num_class"] = target.n_outputs
-    # Small tables: leaves of 20 rows (the library's default) would leave no room for a split.
-    n_rows = given.X.shape[0]
-    params["min_data_in_leaf"] = min(int(options.get("min_data_in_leaf", 20)), max(1, n_rows // 20))
-    params["min_data_per_group"] = min(int(options.get("min_data_per_group", 100)), max(1, n_rows // 20))
-    return params
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """Rows, options and target of one fit, which has something to learn."""
+
+    given: FitInput
+    options: Options
+    target: Target
+
+    @property
+    def first_s(self) -> float:
+        """Seconds until the first round is done, about."""
+        binned = int(self.options.get("bin_construct_sample_cnt", _BINNED_ROWS))
+        return self.round_s + _bins_s(self.cells, self.given.X.shape[0], binned)
+
+    @property
+    def round_s(self) -> float:
+        """Seconds that a round takes, about."""
+        n_rows, n_features = self.given.X.shape
+        used = float(self.options.get("feature_fraction", 1.0))
+        leaves = float(self.options.get("num_leaves", 31))
+        return self.target.n_outputs * _tree_s(used * self.cells, n_rows, used * n_features, leaves)
+
+    @property
+    def cells(self) -> int:
+        """Those that are held in memory."""
+        n_rows, n_features = self.given.X.shape
+        return int(getattr(self.given.X, "nnz", n_rows * n_features))
+
+    def smaller(self) -> _Fit:
+        """The same with a first round that takes less."""
+        given = sample_rows(self.given, _SMALL_ROWS)
+        used = min(float(self.options.get("feature_fraction", 1.0)), _SMALL_FEATURES / given.X.shape[1])
+        return _Fit(given, {**self.options, **_SMALL, "feature_fraction": used}, target_of(given))
+
+    def model(self) -> FittedLightGBM:
+        """Boost until the rows to stop by, the options or the watch say that it is enough."""
+        import lightgbm
+
+        given, n_outputs = self.given, self.target.n_outputs
+        if not n_outputs:
+            return FittedLightGBM(self.target, "")
+        rounds = min(int(self.options["rounds"]), max(_MOST_TREES // n_outputs, _LEAST_ROUNDS))
+        params = self.params()
+        # Fewer rounds than asked for go faster, by the root: halfway between the same fit and the same distance.
+        wanted = int(self.options["rounds"])
+        params["learning_rate"] = float(self.options["learning_rate"]) * (wanted / rounds) ** 0.5
+        with _errors_as_ours():
+            train = _dataset(given, self.target, params)
+            booster = lightgbm.Booster(params, train)
+            has_valid = _add_valid(booster, train, given, self.target, params)
+            if given.watch(Step(n=0, model=self.constant, next_s=self.round_s)):  # cutting into bins took its time
+                return self.constant()
+            return _boost(booster, has_valid, self, rounds)
+
+    def constant(self) -> FittedLightGBM:
+        """A model that answers every row alike: what the library starts from."""
+        import lightgbm
+        from scipy import sparse
+
+        if not self.target.n_outputs:
+            return FittedLightGBM(self.target, "")
+        params = self.params()
+        with _errors_as_ours():
+            nothing = sparse.csr_matrix(self.given.X.shape, dtype=np.float32)
+            booster = lightgbm.Booster(params, _dataset(replace(self.given, X=nothing), self.target, params))
+            booster.update()
+            return self.so_far(booster, 1)
+
+    def so_far(self, booster: Any, rounds: int) -> FittedLightGBM:
+        with _errors_as_ours():
+            return FittedLightGBM.of(self.target, booster.model_to_string(num_iteration=rounds))
+
+    def params(self) -> dict[str, Any]:
+        given, options = self.given, self.options
+        objective, loss = _LOSSES.get(given.metric.name) or _LOSSES[given.problem.name]
+        params = {**_ALWAYS, **{key: value for key, value in options.items() if key not in _OWN_OPTIONS}}
+        params |= {"objective": objective, "metric": loss, "seed": given.seed % 2**31}
+        if objective == "multiclass":
+            params["num_class"] = self.target.n_outputs
+        # Small tables: leaves of 20 rows (the library's default) would leave no room for a split.
+        n_rows = given.X.shape[0]
+        params["min_data_in_leaf"] = min(int(options.get("min_data_in_leaf", 20)), max(1, n_rows // 20))
+        params["min_data_per_group"] = min(int(options.get("min_data_per_group", 100)), max(1, n_rows // 20))
+        return params
 
 
 def _dataset(given: FitInput, target: Target, params: Mapping[str, Any]) -> Any:
@@ -260,9 +346,13 @@ def _add_valid(booster: Any, train: Any, given: FitInput, target: Target, params
     return True
 
 
-def _boost(booster: Any, has_valid: bool, given: FitInput, rounds: int) -> int:
-    """Add trees until the loss has not improved for long, or no time is left. Returns the best number of rounds."""
-    best_loss, best_round = np.inf, 1
+def _boost(booster: Any, has_valid: bool, fit: _Fit, rounds: int) -> FittedLightGBM:
+    """Add trees until the loss has not improved for long, or the watch ends it. The model of the best round."""
+    best_loss, best_round, loss = np.inf, 1, None
+
+    def model() -> FittedLightGBM:
+        return fit.so_far(booster, best_round)
+
     for done in range(1, rounds + 1):
         is_complete = booster.update()
         if has_valid:
@@ -271,9 +361,33 @@ def _boost(booster: Any, has_valid: bool, given: FitInput, rounds: int) -> int:
                 best_loss, best_round = loss, done
         else:
             best_round = done
-        if is_complete or given.stop() or done - best_round > 30 + done // 10:
+        if is_complete or fit.given.watch(Step(n=done, model=model, loss=loss)) or done - best_round > 30 + done // 10:
             break
-    return best_round
+    return model()
+
+
+def _bins_s(cells: float, n_rows: int, binned: int = _BINNED_ROWS) -> float:
+    """Seconds that a matrix takes to be cut into bins, of which a sort of some rows' cells takes the most."""
+    return cells * (6e-8 + 2e-7 * min(1.0, binned / max(n_rows, 1)))
+
+
+def _tree_s(cells: float, n_rows: int, n_features: float, leaves: float) -> float:
+    """Seconds that a tree takes, from fits of 500 to 50,000 rows."""
+    bins = leaves * min(255 * n_features, cells / 3)
+    per_bin = 3e-9 if bins < _CACHED_BINS else 1.2e-8  # histograms that the processor's cache does not hold
+    return 1e-4 + 8e-10 * cells * math.log2(leaves) + 1.5e-8 * n_rows + per_bin * bins
+
+
+@contextmanager
+def _errors_as_ours() -> Iterator[None]:
+    import lightgbm
+
+    try:
+        yield
+    except lightgbm.basic.LightGBMError as error:
+        if "bad_alloc" in str(error):
+            raise MemoryError from error
+        raise Impossible(f"LightGBM cannot be fitted to these rows: {error}.") from error
 
 
 LIGHTGBM = LightGBM()

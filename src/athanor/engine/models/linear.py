@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.models import Estimate, FitInput, Options, Shape
-from athanor.engine.models.lbfgs import Function, descend
-from athanor.engine.models.sampling import sample_rows
+from athanor.engine.models import Estimate, FitInput, Options, Shape, Step
+from athanor.engine.models.lbfgs import Function, Point, descend
 from athanor.engine.models.target import FILE as TARGET_FILE
 from athanor.engine.models.target import Fittable, Floats, Quantity, Target, load_target, save_target, target_of
 
@@ -21,6 +20,7 @@ BLOCK = 64  # rows evaluated together
 
 # Penalties per row on squared weights, strong to weak: each fit starts from the one before.
 _PENALTIES = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5)
+_FIRST_PASSES = 3  # over the rows, for a first step: at its start, and at one or two points further on
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +63,24 @@ class Linear:
 
     def estimate(self, shape: Shape, options: Options) -> Estimate:
         n_rows = min(shape.n_rows, int(options.get("max_rows", shape.n_rows)))
-        cells = n_rows * shape.n_features * (0.02 if shape.is_sparse else 1.0)
+        cells = shape.cells(n_rows, density=0.02)
         passes = 2.0 * float(options["steps"])
-        seconds = 0.05 + passes * (cells * shape.n_margins * 5e-10 + n_rows * shape.n_margins * 2e-8)
-        memory = 4 * cells + 60 * n_rows * shape.n_margins + 400 * shape.n_features * shape.n_margins + 10 * 2**20
+        seconds = 0.05 + passes * _pass_s(cells, n_rows, shape.n_margins)
+        memory = 60 * n_rows * shape.n_margins + 400 * shape.n_features * shape.n_margins + 10 * 2**20
         return Estimate(memory_bytes=int(memory), seconds=float(seconds))
+
+    def lighter(self, options: Options) -> tuple[Options, ...]:  # noqa: ARG002 - what it needs does not depend on them
+        return ()
 
     def fit(self, given: FitInput, options: Options) -> FittedLinear:
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-        given = sample_rows(given, options)
         target = target_of(given)
         if not target.n_outputs:
             return FittedLinear(target, np.zeros((given.X.shape[1] + 1, 0)))
         # One thread, so that sums add up in the same order on every machine and beside every number of workers.
         with threadpool_limits(limits=1, user_api="blas"):
-            return FittedLinear(target, _path(given, target, steps=int(options["steps"])))
+            return FittedLinear(target, _Path.of(given, target).follow(steps=int(options["steps"])))
 
     def load(self, folder: Path) -> FittedLinear:
         return FittedLinear(load_target(folder), np.load(folder / WEIGHTS_FILE, allow_pickle=False))
@@ -113,27 +115,76 @@ class _Rows:
         return np.asarray(products + weights[-1], np.float64)
 
 
-def _path(given: FitInput, target: Target, *, steps: int) -> Floats:
-    """Fit along the penalties; the weights that the validation rows like best."""
-    loss = _loss_of(target)
-    train = _Rows.of(given.X, target.encode(given.truth))
-    valid = _Rows.of(given.X_stop, target.encode(given.truth_stop))
-    weights = np.zeros((given.X.shape[1] + 1, target.n_outputs))
-    weights[-1] = _intercept(train, target)
-    best, best_loss, worse = weights, np.inf, 0
-    for penalty in _PENALTIES:
-        objective = _objective(train, loss, weights.shape, penalty)
-        reached = descend(objective, weights.ravel(), steps=steps, stop=given.stop)
-        weights = reached.point.reshape(weights.shape)
-        judged = train if valid.is_empty else valid
-        now = float(judged.share @ loss(judged.outputs(weights), judged.y)[0])
-        if now < best_loss:
-            best, best_loss, worse = weights, now, 0
-        else:
-            worse += 1
-        if reached.is_stopped or worse == 2:
-            break
-    return best
+@dataclass(slots=True)
+class _Path:
+    """The fits along the penalties, each from where the one before ended.
+
+    best  the weights that the rows to stop by like best so far
+    """
+
+    given: FitInput
+    target: Target
+    train: _Rows
+    judged: _Rows
+    best: Floats
+    _best_loss: float = field(default=np.inf, init=False)
+    _n_steps: int = field(default=0, init=False)
+
+    @classmethod
+    def of(cls, given: FitInput, target: Target) -> _Path:
+        train = _Rows.of(given.X, target.encode(given.truth))
+        valid = _Rows.of(given.X_stop, target.encode(given.truth_stop))
+        weights = np.zeros((given.X.shape[1] + 1, target.n_outputs))
+        weights[-1] = _intercept(train, target)
+        return cls(given, target, train, train if valid.is_empty else valid, weights)
+
+    def follow(self, *, steps: int) -> Floats:
+        """At most so many steps for each penalty."""
+        weights, worse = self.best, 0
+        if self.given.watch(Step(n=0, model=self._model, next_s=_FIRST_PASSES * self._pass_s())):
+            return self.best
+        for penalty in _PENALTIES:
+            objective = _objective(self.train, _loss_of(self.target), weights.shape, penalty)
+            reached = descend(objective, weights.ravel(), steps=steps, watch=self._step)
+            weights = reached.point.reshape(weights.shape)
+            now = self._loss(weights)
+            worse = 0 if now < self._best_loss else worse + 1
+            self._take(weights, now)
+            if reached.is_stopped or worse == 2:
+                break
+            if self.given.watch(Step(n=self._n_steps, model=self._model, loss=now)):
+                break
+        return self.best
+
+    def _step(self, point: Point) -> bool:
+        self._n_steps += 1
+
+        def model() -> FittedLinear:
+            weights = point.reshape(self.best.shape)
+            return FittedLinear(self.target, weights if self._loss(weights) < self._best_loss else self.best)
+
+        return self.given.watch(Step(n=self._n_steps, model=model))
+
+    def _model(self) -> FittedLinear:
+        return FittedLinear(self.target, self.best)
+
+    def _take(self, weights: Floats, loss: float) -> None:
+        if loss < self._best_loss:
+            self.best, self._best_loss = weights, loss
+
+    def _loss(self, weights: Floats) -> float:
+        losses, _ = _loss_of(self.target)(self.judged.outputs(weights), self.judged.y)
+        return float(self.judged.share @ losses)
+
+    def _pass_s(self) -> float:
+        """Seconds that a look at all rows takes, about."""
+        n_rows, n_features = self.train.X.shape
+        cells = getattr(self.train.X, "nnz", n_rows * n_features)
+        return _pass_s(cells, n_rows, self.target.n_outputs)
+
+
+def _pass_s(cells: float, n_rows: int, n_outputs: int) -> float:
+    return n_outputs * (cells * 5e-10 + n_rows * 2e-8)
 
 
 def _objective(rows: _Rows, loss: Loss, shape: tuple[int, ...], penalty: float) -> Function:

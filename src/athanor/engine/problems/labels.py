@@ -62,15 +62,17 @@ def labels_in(column: Column, schema: ColumnSchema) -> tuple[tuple[Label, ...], 
     Raises InvalidInput for a column that cannot hold labels.
     """
     if isinstance(column, Numbers):
-        values, places = np.unique(column.values, return_inverse=True)
-        return tuple(_spelled(value, schema.storage) for value in values.tolist()), places.astype(np.int64)
+        values = np.unique(column.values)
+        places = np.searchsorted(values, column.values)
+        return tuple(_spelled(value, schema.storage) for value in values.tolist()), places.astype(np.int64, copy=False)
     if not isinstance(column, Words):
         raise InvalidInput(
             f"The target {schema.name!r} holds {schema.type.value} values, which cannot be classes. "
             "Choose a column of words, numbers or booleans.",
             field="target",
         )
-    used, places = np.unique(column.codes, return_inverse=True)
+    used = np.unique(column.codes)
+    places = np.searchsorted(used, column.codes)
     words = [column.vocabulary[code] for code in used.tolist()]
     order = sorted(range(len(words)), key=words.__getitem__)
     rank = np.empty(len(words), np.int64)

@@ -10,6 +10,7 @@ from athanor.engine.schema import ColumnSchema, ColumnType
 from athanor.errors import InvalidInput
 
 MOST_NATURAL_CLASSES = 20  # whole numbers with more distinct values than this are taken as a quantity
+_LOOKED_AT = 10_000
 ROWS_PER_CLASS = 10  # and so are those that repeat less often than this on average
 
 
@@ -34,7 +35,9 @@ def natural_problem(column: Column, schema: ColumnSchema) -> str:
         return "binary" if len(np.unique(known.codes)) == 2 else "multiclass"
     if given is ColumnType.NUMERIC:
         return "regression"
-    distinct = np.unique(known.values)
+    distinct = np.unique(known.values[:_LOOKED_AT])  # most quantities show at once
+    if len(distinct) <= MOST_NATURAL_CLASSES:
+        distinct = np.unique(known.values)
     if len(distinct) == 2:
         return "binary"
     if given in {ColumnType.CATEGORICAL, ColumnType.BOOLEAN} or _are_classes(distinct, len(known.values)):

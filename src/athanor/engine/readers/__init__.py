@@ -30,6 +30,7 @@ class ReaderOptions:
     member              of an archive; needed where it holds more than one table
     dim                 numbers in a row of raw float32, or components of the vectors of a libsvm file
     max_inflated_bytes  a compressed file that grows beyond is refused while it is inflated
+    block_bytes         of CSV, Parquet or Arrow that are read at a time, where memory is short
     """
 
     format: str | None = None
@@ -42,6 +43,7 @@ class ReaderOptions:
     member: str | None = None
     dim: int | None = None
     max_inflated_bytes: int = LARGEST_INFLATED
+    block_bytes: int | None = None
 
     def __post_init__(self) -> None:
         if self.format is not None and self.format not in READERS:

@@ -24,7 +24,7 @@ class Arrow:
     def claims(self, head: bytes, filename: str) -> bool:  # noqa: ARG002
         return head.startswith((_FILE, _FEATHER_1)) or is_stream(head)
 
-    def open(self, file: Path, options: ReaderOptions) -> Opened:  # noqa: ARG002
+    def open(self, file: Path, options: ReaderOptions) -> Opened:
         with file.open("rb") as opened:
             head = opened.read(_HEAD)
         if head.startswith(_FEATHER_1):
@@ -36,7 +36,7 @@ class Arrow:
             return opened_stream(file)
         with refusing_damage("Arrow"):
             rows = pl.scan_ipc(file, glob=False)
-        return opened_lazily("Arrow", rows, file)
+        return opened_lazily("Arrow", rows, file, options.block_bytes)
 
 
 ARROW = Arrow()

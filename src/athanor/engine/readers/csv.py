@@ -40,7 +40,7 @@ class Csv:
             quote=options.quote,
             has_header=options.has_header,
         )
-        return CsvFile(file, options.encoding, layout)
+        return CsvFile(file, options.encoding, layout, options.block_bytes)
 
 
 CSV = Csv()
@@ -53,13 +53,14 @@ class CsvFile:
     file: Path
     encoding: str | None
     layout: Layout
+    block_bytes: int | None = None
     is_spelled: bool = True
 
     def blocks(self, notes: Notes) -> Iterator[pl.DataFrame]:
         notes.warnings.extend(self.layout.warnings)
         notes.layout = f"delimiter {self.layout.delimiter!r}, quote {self.layout.quote!r}"
         with self.file.open("rb") as file:
-            pieces = utf8_pieces(file, self.encoding, _BLOCK, notes)
+            pieces = utf8_pieces(file, self.encoding, self.block_bytes or _BLOCK, notes)
             for block in _one_ahead(Cutter(self.layout, notes).blocks(pieces)):
                 yield _frame(block, self.layout)
 

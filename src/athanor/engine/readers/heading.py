@@ -15,6 +15,7 @@ _MANY = 10
 USUAL_SHARE = 0.9  # records that have one number of fields, in a file that its delimiter fits
 _MOST_ABOVE = 20  # lines of titles above a table
 _MOST_COLUMNS = 1_000  # that are looked at
+_NUMBER = re.compile(cells.NUMBER).fullmatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +132,8 @@ def is_header(rows: Sequence[Sequence[str]]) -> bool:
 def is_value(cell: str) -> bool:
     """Whether the cell is a number, a truth value or a time (with a decimal comma as well), so hardly a name."""
     trimmed = cell.strip(cells.BLANKS)
+    if _NUMBER(trimmed):
+        return True
     return trimmed not in cells.MISSING_AMONG_VALUES and any(_reads(trimmed, reading) for reading in _READINGS)
 
 

@@ -18,10 +18,10 @@ class Parquet:
     def claims(self, head: bytes, filename: str) -> bool:  # noqa: ARG002
         return head.startswith(b"PAR1")
 
-    def open(self, file: Path, options: ReaderOptions) -> Opened:  # noqa: ARG002
+    def open(self, file: Path, options: ReaderOptions) -> Opened:
         with refusing_damage("Parquet"):
             rows = pl.scan_parquet(file, glob=False, hive_partitioning=False)
-        return opened_lazily("Parquet", rows, file)
+        return opened_lazily("Parquet", rows, file, options.block_bytes)
 
 
 PARQUET = Parquet()

@@ -159,9 +159,11 @@ def _reader(head: bytes, inner: str, filename: str) -> Reader:
 
 def _unlike(block: pl.DataFrame, schema: Schema | None) -> pl.DataFrame:
     """The columns of typed rows that a schema wants otherwise, as texts to be typed again."""
-    columns = []
+    columns: list[pl.Series] = []
+    if schema is None:
+        return pl.DataFrame()
     for series in block:
-        wanted = None if schema is None or series.name not in schema else schema[series.name].storage
+        wanted = schema[series.name].storage if series.name in schema else None
         if wanted is None or series.dtype == pl.Null or wanted in _STORAGES[series.dtype.base_type()]:
             continue
         if series.dtype.is_nested() or wanted.is_vector:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from athanor.errors import InvalidInput
 
 BLOCK_BYTES = 16 * 1024**2  # of the file, to be held at a time
 _MOST_CELLS = 8_000_000  # of a slice: a file may be compressed a thousandfold
+_CELL_BYTES = 8
 _FEWEST_ROWS = 1_000  # each slice costs the reading of a page, however few its rows
 _MISSING_WORDS = list(cells.MISSING_WORDS)
 
@@ -30,13 +32,17 @@ class Slices(Protocol):
     def __call__(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]: ...
 
 
-def opened_lazily(kind: str, rows: pl.LazyFrame, file: Path) -> TypedFile:
-    """A file that can be read from any row on."""
+def opened_lazily(kind: str, rows: pl.LazyFrame, file: Path, block_bytes: int | None = None) -> TypedFile:
+    """A file that can be read from any row on; `block_bytes` at a time where memory is short."""
     with refusing_damage(kind):
         schema = rows.collect_schema()
         n_rows = int(rows.select(pl.len()).collect().item()) if schema else 0
-    step = min(n_rows * BLOCK_BYTES // max(1, file.stat().st_size), _MOST_CELLS // max(1, len(schema)))
-    step = max(_FEWEST_ROWS, step)
+    width, most_cells, fewest = max(1, len(schema)), _MOST_CELLS, _FEWEST_ROWS
+    if block_bytes is not None:
+        most_cells = min(most_cells, block_bytes // _CELL_BYTES)
+        fewest = _FEWEST_ROWS // 4
+    step = min(n_rows * (block_bytes or BLOCK_BYTES) // max(1, file.stat().st_size), most_cells // width)
+    step = max(fewest, step)
 
     def slices(columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
         wanted = rows if columns is None else rows.select(columns)
@@ -102,7 +108,7 @@ def refusing_damage(kind: str) -> Iterator[None]:
 def _flat(block: pl.DataFrame) -> list[pl.Series]:
     """The columns, those of structs taken apart into one a field, "struct.field"."""
     columns: list[pl.Series] = []
-    for column in block:
+    for column in block.get_columns():
         if isinstance(column.dtype, pl.Struct) and not is_sparse(column.dtype):
             columns += [
                 column.struct.field(part.name).alias(f"{column.name}.{part.name}") for part in column.dtype.fields
@@ -143,6 +149,8 @@ def _numbers(column: pl.Series, seen: _Pass) -> pl.Series:
     if isinstance(column.dtype, pl.Decimal) and column.dtype.scale == 0:
         return column.cast(pl.Int64)
     values = column.cast(pl.Float64)
+    if isfinite(values.sum()):  # as nearly always: then each of them is finite
+        return values
     seen.infinite += Counter({column.name: int(values.is_infinite().sum())})
     return values.set(~values.is_finite(), None)
 

@@ -18,13 +18,13 @@ from athanor.engine.readers.texts import (
     fitting,
     usual,
 )
-from athanor.engine.readers.ways import known_ways, may_be_value, way_of, ways
+from athanor.engine.readers.ways import known_ways, may_be_value, way_of, ways, ways_of_numbers
 from athanor.engine.schema import ColumnSchema, Schema, Storage
 from athanor.engine.spellings import RIVALS, SPELLINGS
 from athanor.errors import InvalidInput
 
 _GLANCE, _GLANCED = 64, 3  # rows in which the first few cells with a value are looked for, to guess what a column is
-_STACK = 50_000  # cells: columns of fewer rows are read together, one below the other
+_STACK = 100_000  # cells: columns of fewer rows are read together, one below the other
 _MOSTLY, _NEARLY_ALL = 0.5, 0.9  # shares of cells: a refuted reading is remembered, a person is told of it
 
 _RIVALS = {**RIVALS, **{second: first for first, second in RIVALS.items()}}
@@ -68,7 +68,11 @@ class _Column:
 
     def see(self, found: Sequence[str]) -> None:
         """Go on to the first reading that these cells fit."""
+        likely = () if self.seen else ways_of_numbers(self.readings, found)
         self.seen.extend(found)
+        if likely:
+            self.readings = likely
+            return
         while self.readings and not all(map(self.readings[0].fits, self.seen)):
             self.readings = self.readings[1:]
 
@@ -104,8 +108,9 @@ class Verdicts:
         if self._is_void:
             return None
         for name in found:
-            self._columns[name].is_typed |= self._columns[name].is_decided
-        return pl.DataFrame([found.get(series.name, series) for series in block])
+            column = self._columns[name]
+            column.is_typed |= column.is_decided
+        return pl.DataFrame([found.get(name, series) for name, series in _named(block)])
 
     def judge(self, block: pl.DataFrame) -> None:
         """Look at a block that is wanted for nothing else."""
@@ -122,30 +127,30 @@ class Verdicts:
         return tuple(warning for column in self._columns.values() for warning in _warnings(column, habits))
 
     def _read(self, block: pl.DataFrame) -> dict[str, pl.Series]:
-        texts = {series.name: series for series in block if series.dtype == pl.String}
+        texts = {name: series for name, series in _named(block) if series.dtype == pl.String}
         found: dict[str, pl.Series] = {}
-        pending: list[str] = []
-        for name, text in texts.items():
-            if name not in self._columns:
-                self._columns[name] = self._column(name)
-            column = self._columns[name]
-            if column.is_decided or _decide(column, text):
-                pending.append(name)
-            else:
-                found[name] = pl.repeat(None, len(text), dtype=pl.Null, eager=True).alias(name)
-        decided = tuple(pending)
+        fresh = [name for name in texts if name not in self._columns]
+        self._columns |= {name: self._column(name) for name in fresh}
+        undecided = [name for name in texts if not self._columns[name].is_decided]
+        for name, first in zip(undecided, _first_cells(block, undecided), strict=True):
+            if not _decide(self._columns[name], texts[name], first):
+                found[name] = pl.repeat(None, block.height, dtype=pl.Null, eager=True).alias(name)
+        decided = [name for name in texts if name not in found]
+        pending = decided
         while pending:
             refuted: list[str] = []
-            for name, read in _read_all(pending, texts, self._columns):
-                column = self._columns[name]
-                if read.odd:
-                    self._refute(column, texts[name], read)
-                    refuted.append(name)
+            spelled: dict[str, pl.Series] = {}
+            for names, read in _read_all({name: self._columns[name].reading for name in pending}, texts):
+                if read.odd:  # of one column
+                    self._refute(self._columns[names[0]], texts[names[0]], read)
+                    refuted += names
                     continue
-                found[name] = read.values.alias(name)
-                column.n_infinite += read.n_infinite
-                if column.reading.spelling:
-                    self._look_at_rival(column, texts[name], read)
+                found.update(_apart(names, read.values))
+                if read.n_infinite:
+                    self._columns[names[0]].n_infinite += read.n_infinite
+                if self._columns[names[0]].reading.spelling:
+                    spelled |= {name: found[name] for name in names}
+            self._look_at_rivals(spelled, texts)
             pending = refuted or self._switched(decided)
         for name in decided:
             if self._columns[name].nearly and self._columns[name].reading is WORDS:
@@ -186,17 +191,17 @@ class Verdicts:
                 return f"Column {name!r} has values that are not {refuted.what} ({self._first(row, cell)})"
         return ""
 
-    def _look_at_rival(self, column: _Column, text: pl.Series, read: Read) -> None:
-        """Whether the cells could as well be spelled in another way."""
-        rival = column.rival
-        if rival is None:
-            return
-        ((_, other),) = _read_all([column.name], {column.name: text}, {column.name: _Column(column.name, (rival,))})
-        if other.odd:
-            column.readings = tuple(reading for reading in column.readings if reading is not rival)
-        elif not column.differing and (differs := read.values.ne_missing(other.values)).any():
-            row = int(differs.arg_max() or 0)
-            column.differing = self._first(row, text[row])
+    def _look_at_rivals(self, spelled: Mapping[str, pl.Series], texts: Mapping[str, pl.Series]) -> None:
+        """Whether the cells of columns could as well be spelled in another way."""
+        rivals = {name: rival for name in spelled if (rival := self._columns[name].rival) is not None}
+        for names, other in _read_all(rivals, texts):
+            for name, values in _apart(names, other.values):
+                column, rival = self._columns[name], rivals[name]
+                if other.odd:
+                    column.readings = tuple(reading for reading in column.readings if reading is not rival)
+                elif not column.differing and (differs := spelled[name].ne_missing(values)).any():
+                    row = int(differs.arg_max() or 0)
+                    column.differing = self._first(row, texts[name][row])
 
     def _habits(self) -> frozenset[str]:
         """Spellings that columns of this file are certain to have."""
@@ -237,9 +242,23 @@ class Verdicts:
         return f"first: {shown if len(shown) <= 40 else shown[:37] + '...'!r}, row {self._n_rows + row + 1:,}"
 
 
-def _decide(column: _Column, text: pl.Series) -> bool:
+def _named(block: pl.DataFrame) -> Iterator[tuple[str, pl.Series]]:
+    """The columns with their names, at once: a series is slow to ask for its own."""
+    return zip(block.columns, block.get_columns(), strict=True)
+
+
+def _first_cells(block: pl.DataFrame, names: Sequence[str]) -> Iterator[tuple[str | None, ...]]:
+    """The first few cells of each of the columns."""
+    few = block.head(_GLANCED).select(pl.col(pl.String)) if names else block.clear()
+    found = dict(zip(few.columns, zip(*few.rows(), strict=True), strict=True)) if few.height else {}
+    return (found.get(name, ()) for name in names)
+
+
+def _decide(column: _Column, text: pl.Series, first: Sequence[str | None]) -> bool:
     """Guess from the first cells with a value what the column may be, if there are such cells."""
-    found = _present(text.head(_GLANCE))
+    found = _present(first)
+    if len(found) < _GLANCED:
+        found = _present(text.head(_GLANCE).to_list())
     if not found and len(text) > _GLANCE and text.null_count() < len(text):
         trimmed = text.drop_nulls().str.strip_chars(cells.BLANKS)
         found = trimmed.filter(~trimmed.is_in(list(cells.MISSING_WORDS))).head(_GLANCED).to_list()
@@ -258,9 +277,10 @@ def _decide(column: _Column, text: pl.Series) -> bool:
     return True
 
 
-def _present(text: pl.Series) -> list[str]:
+def _present(some: Sequence[str | None]) -> list[str]:
+    """The first of some cells that have a value."""
     found: list[str] = []
-    for cell in text.to_list():
+    for cell in some:
         if cell is not None and cell.strip(cells.BLANKS) not in cells.MISSING_WORDS:
             found.append(cell)
             if len(found) == _GLANCED:
@@ -274,44 +294,52 @@ def _are_codes(refuted: Reading, odd: Sequence[str]) -> bool:
     return refuted.storage in {Storage.INTEGER, Storage.FLOAT} and all(map(number.fits, odd))
 
 
-def _read_all(
-    names: Sequence[str], texts: Mapping[str, pl.Series], columns: Mapping[str, _Column]
-) -> Iterator[tuple[str, Read]]:
-    """Each column read as it is thought to be, all of them at once; short ones one below the other."""
+def _read_all(readings: Mapping[str, Reading], texts: Mapping[str, pl.Series]) -> Iterator[tuple[Sequence[str], Read]]:
+    """Each column read as it is thought to be, all of them at once; short ones one below the other.
+
+    What is read stays so for columns in which nothing is odd or infinite: their values stand one below the other.
+    """
     alike: dict[Reading, list[str]] = defaultdict(list)
-    for name in names:
-        alike[columns[name].reading].append(name)
+    for name, reading in readings.items():
+        alike[reading].append(name)
     stacks: dict[int, list[tuple[list[str], Reading, pl.Series]]] = defaultdict(list)  # by height
     for reading, all_names in alike.items():
         width = max(1, _STACK // max(1, len(texts[all_names[0]])))
         for start in range(0, len(all_names), width):
             stacked = all_names[start : start + width]
-            stack = pl.concat([texts[name] for name in stacked]) if len(stacked) > 1 else texts[stacked[0]]
+            # In one piece: each operation has to begin anew with every piece.
+            stack = (
+                pl.concat([texts[name] for name in stacked], rechunk=True) if len(stacked) > 1 else texts[stacked[0]]
+            )
             stacks[len(stack)].append((stacked, reading, stack))
     for beside in stacks.values():
         frame = pl.DataFrame([stack.alias(f"{place}") for place, (_, _, stack) in enumerate(beside)])
         read = [
-            reading.quickly(pl.col(f"{place}"), next(iter(_present(stack.head(_GLANCE))), "")).alias(f"{place}")
+            reading.quickly(pl.col(f"{place}"), next(iter(_present(stack.head(_GLANCE).to_list())), "")).alias(
+                f"{place}"
+            )
             for place, (_, reading, stack) in enumerate(beside)
         ]
         values = frame.lazy().select(read).collect()  # lazily: what an expression uses twice is computed once
         for place, (stacked, reading, stack) in enumerate(beside):
-            yield from _taken_apart(stacked, reading, stack, values[f"{place}"])
+            yield from _checked(stacked, reading, stack, values[f"{place}"])
 
 
-def _taken_apart(
+def _checked(
     stacked: list[str], reading: Reading, stack: pl.Series, values: pl.Series
-) -> Iterator[tuple[str, Read]]:
+) -> Iterator[tuple[Sequence[str], Read]]:
     whole = check(stack, values, reading)
-    height = len(stack) // len(stacked)
-    for place, name in enumerate(stacked):
-        if len(stacked) == 1:
-            yield name, whole
-        elif whole.odd or whole.n_infinite:
-            rows = slice(place * height, (place + 1) * height)
-            yield name, check(stack[rows], values[rows], reading)
-        else:
-            yield name, Read(whole.values.slice(place * height, height))
+    if len(stacked) == 1 or not (whole.odd or whole.n_infinite):
+        yield stacked, whole
+        return
+    for (name, text), (_, column) in zip(_apart(stacked, stack), _apart(stacked, values), strict=True):
+        yield (name,), check(text, column, reading)
+
+
+def _apart(names: Sequence[str], stack: pl.Series) -> Iterator[tuple[str, pl.Series]]:
+    """The columns that stand one below the other."""
+    height = len(stack) // len(names)
+    return ((name, stack.slice(place * height, height).alias(name)) for place, name in enumerate(names))
 
 
 def _warnings(column: _Column, habits: Collection[str]) -> Iterator[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 
 from athanor.engine import cells
 from athanor.engine.name_parts import name_parts
-from athanor.engine.readers.texts import LONG_INTEGERS, VAGUE, WORDS, Reading, spelled, usual
+from athanor.engine.readers.texts import LONG_INTEGERS, VAGUE, WORDS, Reading, SpelledNumbers, spelled, usual
 from athanor.engine.schema import ColumnSchema, Storage
 from athanor.engine.spellings import MONTHS, SPELLINGS, WEEKDAYS, EpochSpelling, NumberSpelling, TimeSpelling
 from athanor.errors import InvalidInput
@@ -16,6 +17,8 @@ _TIME_NAMES = frozenset({"time", "date", "datetime", "ts", "timestamp", "epoch",
 _DATE_NAMES = frozenset({"date", "day", "dt", "ymd"})
 # How numbers, times and truth values begin.
 _VALUE_STARTS = frozenset("+-.,0123456789$€£¥₹")
+_WHOLE = re.compile("[+-]?(?:0|[1-9][0-9]{0,14})").fullmatch
+_FRACTION = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,14})\.[0-9]{0,30}").fullmatch
 _VALUE_WORDS = frozenset({*MONTHS, *WEEKDAYS, "tru", "fal", "inf", "chf", "eur", "usd"})
 
 
@@ -44,6 +47,28 @@ def _tried(says_date: bool, says_time: bool, decimal: str | None) -> tuple[Readi
         *(() if decimal == "," else numbers),
         WORDS,
     )
+
+
+def ways_of_numbers(readings: tuple[Reading, ...], found: Sequence[str]) -> tuple[Reading, ...]:
+    """The readings from the first one on that fits all cells, where these are plain numbers: most are, at first sight.
+
+    None where some cell is anything else, or a reading that is not looked at here may fit them first.
+    """
+    if readings[0] is not VAGUE:
+        return ()
+    are_whole = True
+    for cell in found:
+        if not _WHOLE(cell):
+            are_whole = False
+            if not _FRACTION(cell) or cell in cells.TRUTH:
+                return ()
+    wanted = Storage.INTEGER if are_whole else Storage.FLOAT
+    for place, reading in enumerate(readings):
+        if isinstance(reading, SpelledNumbers) or (are_whole and reading.storage is Storage.DATETIME):
+            return ()
+        if reading.storage is wanted:
+            return readings[place:]
+    return ()
 
 
 def known_ways(known: ColumnSchema, decimal: str | None) -> tuple[Reading, ...]:

@@ -169,7 +169,7 @@ class CollectionModels:
         actor.need(Scope.RUNS_READ)
         with self._records.look(actor.organization_id) as transaction:
             dataset = find_collection(transaction, actor, project, collection)
-        return tuple(view for view in self._runs.of_dataset(actor, dataset.id) if view.state is JobState.SUCCEEDED)
+        return tuple(view for view in self._runs.of_dataset(actor, dataset.id) if view.models)
 
     def predict(self, actor: Actor, project: str, collection: str, name: str, source: Source) -> Answers:
         """The model's answers for rows of another collection, of a file, or that came with the request.

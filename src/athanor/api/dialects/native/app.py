@@ -6,17 +6,18 @@ from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
 from athanor.api.dialects import Surroundings
-from athanor.api.dialects.native import answers, datasets, rows
+from athanor.api.dialects.native import answers, datasets, rows, runs
 from athanor.api.dialects.native.errors import shape_errors
+from athanor.api.dialects.native.event_stream import OpenStreams
 from athanor.api.dialects.native.known_query import check_query
 from athanor.api.json_response import SafeJSONResponse
 from athanor.api.openapi import tell_errors
 
 API = "/v1"
 _ABOUT = (
-    "Datasets: bring any table, see what was read, add rows, take rows away, look at it, take it along. Send the key "
-    "as `X-API-Key`, or as `Authorization: Bearer`. Errors are {error: {code, message, field}}; what does not fit is "
-    "a 400."
+    "Datasets: bring any table, see what was read, add rows, take rows away, look at it, take it along. Runs: start a "
+    "training, watch it, end it early, let it go on. Send the key as `X-API-Key`, or as `Authorization: Bearer`. "
+    "Errors are {error: {code, message, field}}; what does not fit is a 400."
 )
 _ERRORS = {
     "400": "What came does not fit (invalid-input, …).",
@@ -44,8 +45,8 @@ def native_app(surroundings: Surroundings) -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     app.state.services, app.state.spool = surroundings.services, surroundings.spool
-    app.state.now = surroundings.now
-    for part in (datasets, rows):
+    app.state.now, app.state.streams = surroundings.now, OpenStreams()
+    for part in (datasets, rows, runs):
         app.include_router(part.ROUTER, prefix=API, dependencies=[Depends(check_query)])
     shape_errors(app)
     tell_errors(app, _ERRORS, answers.ErrorBody)

@@ -15,7 +15,6 @@ from athanor.api.dialects.workbench import answers, bodies, tasks, words
 from athanor.api.dialects.workbench.datasets import check_file
 from athanor.core.actor import Actor, Scope
 from athanor.core.dataset import Origin
-from athanor.core.job import JobState
 from athanor.services import Services
 from athanor.services.runs import RunView
 
@@ -129,7 +128,7 @@ def delete_job(job: JobId, actor: TheActor, services: TheServices) -> Response:
 )
 def stop_job(job: JobId, actor: TheActor, services: TheServices) -> dict[str, Any]:
     view = services.runs.stop(actor, _run_id(job))
-    is_stopped = view.state is JobState.STOPPED
+    is_stopped = view.job.is_final  # one that was continued is complete again
     message = "AutoML job stopped successfully" if is_stopped else "AutoML job is being stopped"
     return {"id": words.job_id(view.run.id), "status": words.STATES[view.state], "message": message}
 
@@ -256,7 +255,7 @@ def spelled(view: RunView) -> dict[str, Any]:
     run, job, task = view.run, view.job, view.run.task
     said = run.origin.body if run.origin and run.origin.dialect == "workbench" else {}
     best = view.models[0] if view.models else None
-    limit = run.plan.time_limit_s
+    limit = view.plan.time_limit_s
     return {
         "id": words.job_id(run.id),
         "job_id": words.job_id(run.id),

@@ -213,6 +213,9 @@ def upgrade() -> None:
         sa.Column("started_at", TIME, nullable=True),
         sa.Column("finished_at", TIME, nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("plan", sa.JSON(), nullable=True),
+        sa.Column("follows", sa.Uuid(), nullable=True),
         sa.Column("peak_memory", sa.BigInteger(), nullable=False),
         sa.Column("progress", sa.Double(), nullable=False),
         sa.Column("result", sa.JSON(), nullable=False),
@@ -222,7 +225,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["project_id", "organization_id"], ["projects.id", "projects.organization_id"], name="fk_jobs_project_id"
         ),
-        sa.CheckConstraint("kind IN ('train', 'profile', 'ingest')", name=op.f("ck_jobs_kind_known")),
+        sa.CheckConstraint("kind IN ('train', 'continue', 'profile', 'ingest')", name=op.f("ck_jobs_kind_known")),
         sa.CheckConstraint("lane IN ('light', 'train')", name=op.f("ck_jobs_lane_known")),
         sa.CheckConstraint(
             "state IN ('ready', 'queued', 'running', 'succeeded', 'failed', 'stopped')",
@@ -381,7 +384,8 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.CheckConstraint(
-            "kind IN ('line', 'progress', 'leaderboard', 'fold', 'started')", name=op.f("ck_events_kind_known")
+            "kind IN ('line', 'progress', 'leaderboard', 'outlook', 'incumbent', 'fold', 'curve', 'started')",
+            name=op.f("ck_events_kind_known"),
         ),
     )
     op.create_index("ix_events_job_id_kind_seq", "events", ["job_id", "kind", "seq"])

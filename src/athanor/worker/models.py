@@ -1,0 +1,58 @@
+"""What a run's folder holds when its job has ended, as the models that people see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from athanor.core.ids import new_id
+from athanor.core.job import Job
+from athanor.core.model import Model
+from athanor.engine.leaderboard import read_leaderboard
+from athanor.engine.model_files import read_head
+from athanor.engine.scores import read_scores
+from athanor.worker.workplace import Workplace
+
+
+def run_models(job: Job, folder: Path, place: Workplace, *, former: Sequence[Model] = ()) -> list[Model]:
+    """The run's models as its leaderboard ranks them. The first one is what is served.
+
+    former  the models that it had, best first. A trial that is there again keeps its id; what is served keeps it where
+            it is the same model to the bit: whoever has deployed it and asks again is to get a better one
+    """
+    head, scores = read_head(folder), read_scores(folder)
+    known = {model.name: model for model in former}
+    models: list[Model] = []
+    for row in read_leaderboard(folder):
+        if row.rank is None or row.score is None:
+            continue
+        model = Model(
+            id=new_id(),
+            organization_id=job.organization_id,
+            run_id=job.subject_id,
+            name=row.name,
+            family=row.family,
+            metric=head["task"]["metric"],
+            score=row.score,
+            rank=row.rank,
+            fit_s=row.fit_s,
+            predict_s=row.predict_s,
+            created_at=place.now(),
+        )
+        if row.rank > 1 and (same := known.get(row.name)) is not None:
+            model = replace(model, id=same.id, created_at=same.created_at)
+        if row.rank == 1 and former and _is_served(former[0], head, place):
+            model = replace(model, id=former[0].id, created_at=former[0].created_at, artifact=former[0].artifact)
+        elif row.rank == 1:
+            model = replace(model, artifact=f"models/{model.id}")
+        if row.rank == 1 and scores is not None:
+            on, n_rows = scores.measured_on, scores.n_rows
+            model = replace(model, scores=scores.by_metric, scored_on=on, n_scored=n_rows)
+        models.append(model)
+    return models
+
+
+def _is_served(model: Model, head: dict[str, object], place: Workplace) -> bool:
+    """Whether the model that `head` describes, down to the hashes of its files, is this one."""
+    return model.artifact is not None and read_head(place.blobs.local(model.artifact)) == head
