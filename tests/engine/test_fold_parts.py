@@ -86,6 +86,18 @@ def test_only_the_rows_that_are_wanted_become_a_matrix(make_maker, monkeypatch):
     assert made == [36, 4, 1000]
 
 
+def test_parts_are_kept_for_the_next_fit_unless_they_are_large(make_maker, monkeypatch):
+    maker = make_maker()
+    for _ in range(2):
+        kept = [parts_of(maker, view=view) for view in ("codes", "scaled")]
+        again = [parts_of(maker, view=view) for view in ("codes", "scaled")]
+        assert all(one is other for one, other in zip(kept, again, strict=True))
+    monkeypatch.setattr(fold_parts, "_MOST_KEPT_BYTES", 1000)
+    _ = parts_of(maker, 1)
+    assert not maker.has("scaled", 0, max_rows=None)
+    assert maker.has("codes", 1, max_rows=None)
+
+
 @pytest.mark.parametrize("view", VIEWS.names())
 def test_a_table_in_files_gives_the_same_bits(make_maker, tmp_path, view):
     maker = make_maker()

@@ -7,10 +7,12 @@ import random
 import signal
 import time
 from collections import Counter
+from typing import Any
 
 import httpx
 import pytest
 
+from support.native import native
 from support.server import ServerProcess, wait_for
 from support.tables import write_churn
 from support.workbench import job, start_job, upload, wait_for_end
@@ -61,6 +63,54 @@ def test_a_job_survives_the_death_of_its(kind, server, tmp_path, record_property
     assert 3 * len(hits) >= INSTANTS, killed  # otherwise this test has shown nothing
     assert server.end() == 0
     wait_for(lambda: not server.left_over(), "every process to be gone", patience_s=15)
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_that_is_continued_survives_the_death_of_its(kind, server, tmp_path, record_property):
+    """It goes on from its last fold with the limits that the continuation was given, and is never worse than before."""
+    print(f"\nfaults: ATHANOR_FAULT_SEED={SEED} kind={kind} instants={INSTANTS}")  # noqa: T201 - to run it again
+    record_property("seed", SEED)
+    rng = random.Random(f"{SEED}/{kind}/continued")
+    killed = []
+    for number in range(INSTANTS):
+        table = write_churn(tmp_path / f"churn-{number}.csv", seed=number)
+        with native(server) as client:
+            sent = client.post("/datasets", params={"filename": table.name}, content=table.read_bytes()).json()
+            body = {"dataset": sent["id"], "target": "churned", "metric": "log_loss"}
+            body["plan"] = {"time_limit_s": None, "max_trials": 1, "preset": "good_quality"}
+            run = client.post("/runs", json=body).json()["id"]
+            before = _ended_run(server, run)
+            job_id = client.post(f"/runs/{run}/continue", json={"more_trials": 3}).json()["job"]
+            wait_for(lambda: client.get(f"/runs/{run}").json()["state"] == "running", "the run to go on")  # noqa: B023
+            killed.append(_kill(server, kind, after_s=rng.uniform(0.0, LATEST_S)))
+        if kind == "server":
+            wait_for(lambda: not server.left_over(), "the server's processes to follow it", patience_s=10)
+            server.start()
+        after = _ended_run(server, run)
+        told = (number, killed[-1], after["error"], server.log.read_text()[-4000:])
+        assert (after["state"], after["job"], after["plan"]["max_trials"]) == ("succeeded", job_id, 4), told
+        assert len(after["models"]) > len(before["models"]), told
+        assert after["models"][0]["score"] <= before["models"][0]["score"], told
+        with server.client() as client:
+            _predicts(client, run)
+    for log in (server.data / "runs").glob("*/fits.log"):
+        fits = Counter(log.read_text().splitlines())
+        assert max(fits.values()) == 1, fits.most_common(3)
+    hits = [said for said in killed if not said.startswith("nothing")]
+    assert 3 * len(hits) >= INSTANTS, killed
+    assert server.end() == 0
+    wait_for(lambda: not server.left_over(), "every process to be gone", patience_s=15)
+
+
+def _ended_run(server: ServerProcess, run: str) -> dict[str, Any]:
+    def ended() -> dict[str, Any] | None:
+        with native(server) as client:
+            found = client.get(f"/runs/{run}").json()
+        return dict(found) if found["state"] in {"succeeded", "failed", "stopped"} else None
+
+    return dict(wait_for(ended, f"run {run} to end", log=server.log))
 
 
 def _kill(server: ServerProcess, kind: str, *, after_s: float) -> str:

@@ -117,7 +117,12 @@ def test_a_continuation_survives_kill_9_and_goes_on_from_its_last_fold(server, a
     log = server.data / "runs" / str(UUID(run)) / "fits.log"
     n_before = len(log.read_text().splitlines())
     job = got(api.post(f"/runs/{run}/continue", json={"more_trials": 4}), 202)["job"]
-    wait_for(lambda: len(log.read_text().splitlines()) > n_before, "a fold of the continuation", log=server.log)
+
+    def is_on_its_way():
+        assert got(api.get(f"/runs/{run}"))["state"] not in FINAL, "it ended before a fold was fitted"
+        return len(log.read_text().splitlines()) > n_before
+
+    wait_for(is_on_its_way, "a fold of the continuation", log=server.log)
     for pid in server.pids(kind)[:1]:
         os.kill(pid, signal.SIGKILL)
     ended = wait_for_end(api, run)

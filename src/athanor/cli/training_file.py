@@ -24,10 +24,11 @@ LARGE = 200 * 10**6  # bytes of a file that is not read in one go
 SEGMENTS, ROWS = "segments", "rows"  # below the folder of a training
 SMALL = 4 * 10**6  # bytes of a file that can be read in any memory
 _INFLATED, _PARQUET = 8, 4  # about how much larger a compressed file is inside, and a Parquet file
-_TAKEN = 8  # bytes of memory that reading a byte of text takes: three of a long table, of one with many columns eight,
-_BESIDE = 400 * 10**6  # beside those of the processes and libraries
-_PER_S = 5 * 10**6  # bytes that are read in a second, at the least
+_TAKEN = 5  # bytes of memory that reading a byte of text takes, at the most,
+_BESIDE = 320 * 10**6  # beside those of the processes and libraries, and of what is taken apart at a time
+_PER_S = 10 * 10**6  # bytes that are read in a second, at the least
 _LEAST_ROOM = 100 * 10**6  # bytes in which a process can begin to read
+_SMALL_SHARE = 0.05  # of the limit: a table that takes no more may be in memory
 _GUARDED = 0.9  # of the room for reading: where more is seen, it ends
 
 Say = Callable[[str], None]
@@ -55,8 +56,9 @@ def read_file(
     Raises Impossible where the memory or the time is not enough.
     """
     size = file.stat().st_size * _inflation(file)
-    left_s = until - time.monotonic()
-    if size > min(max((min(memory_limit, rows_for) - _BESIDE) / _TAKEN, SMALL), _PER_S * left_s, LARGE):
+    by_memory = (min(memory_limit, rows_for) - _BESIDE) / _TAKEN
+    by_time = _PER_S * (until - time.monotonic())
+    if size > max(min(by_memory, by_time, LARGE), SMALL):
         return _read_large(
             file,
             options,
@@ -98,6 +100,7 @@ def _read_large(
     say: Say,
     until: float,
 ) -> tuple[Task, Dataset]:
+    from athanor.engine.segments import row_bytes
     from athanor.engine.training_table import read_for
 
     segments, rows = folder / SEGMENTS, folder / ROWS
@@ -106,7 +109,11 @@ def _read_large(
     _tell(file, written, written.n_rows, say)
     task = question.task(written.schema)
     paths = [segment.path for segment in written.segments]
-    dataset, shortened = read_for(task, paths, written.schema, memory_limit=rows_for, seed=seed, folder=rows)
+    # A small table is not worth files, of which there is one a column.
+    is_small = written.n_rows * sum(map(row_bytes, written.schema.columns)) <= rows_for * _SMALL_SHARE
+    dataset, shortened = read_for(
+        task, paths, written.schema, memory_limit=rows_for, seed=seed, folder=None if is_small else rows
+    )
     shutil.rmtree(segments)
     if shortened is not None:
         say(f"Note: {shortened}")

@@ -20,6 +20,7 @@ from athanor.engine.training_set import TrainingSet
 
 _KEPT = 2  # the lockstep fits one fold of every trial in turn, in two views
 _SAMPLED = 256  # rows that tell how large the others are
+_MOST_KEPT_BYTES = 2**29  # beside parts that are made: more are worth making again
 _STOPPING_SHARE = 10  # one of so many training rows is set aside to stop by
 
 
@@ -96,7 +97,7 @@ class PartsMaker:
         if key in self._parts:
             self._parts.move_to_end(key)
             return self._parts[key]
-        while len(self._parts) >= _KEPT:
+        while self._parts and (len(self._parts) >= _KEPT or self.kept_bytes > _MOST_KEPT_BYTES):
             self._parts.popitem(last=False)
         to_fit, to_stop = self.rows_of(fold, seed=seed, max_rows=max_rows)
         view = self._view(view_name, fold)
@@ -146,6 +147,7 @@ class PartsMaker:
         if not place.exists():
             rows = np.flatnonzero(self.given.folds != fold)
             fitted = VIEWS[name].fit(self.given.features.at(rows))
+            let_go(self.given.features)
             written = self.checkpoints.new_folder()
             fitted.save(written)
             self.checkpoints.keep_view(written, name, fold)

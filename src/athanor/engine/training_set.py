@@ -189,7 +189,10 @@ def _feature_names(schema: Schema, task: Task) -> tuple[str, ...]:
     if useful:
         return useful
     if names:
-        return names  # ids and constants only: a model of the prior is still an answer
+        raise Impossible(
+            f"None of the {len(names):,} feature columns says anything: ids, constant columns and pictures are left "
+            "out. Give more columns, or state their types."
+        )
     raise Impossible("No feature column is left beside the target.")
 
 

@@ -1,5 +1,7 @@
 """Jobs: what the exchange files cannot show."""
 
+from uuid import UUID
+
 import pytest
 
 from athanor.core.dataset import Origin
@@ -137,3 +139,20 @@ def test_a_job_that_was_deployed_and_deleted_leaves_its_model(world):
     assert world.call("DELETE", f"/api/v1/automl/jobs/{job}").status_code == 204
     answer = world.call("POST", f"/api/v1/model-registry/models/{model}/predict", json={"input_data": {"age": 50}})
     assert answer.json()["prediction"] == "yes"
+
+
+def test_a_job_that_is_continued_elsewhere_is_at_work_again_and_complete_when_that_is_stopped(world):
+    job = world.a_job(JobState.SUCCEEDED, timeLimit=60)
+    run = UUID(job.removeprefix("aml_"))
+    fold = world.folder / "runs" / str(run) / "trials" / "linear" / "fold-0"
+    fold.mkdir(parents=True)
+    (fold / "fold.json").write_text("{}")
+    before = world.call("GET", f"/api/v1/automl/jobs/{job}").json()
+    world.services.train.continue_(world.actor, run, time_limit_s=90.0)
+    shown = world.call("GET", f"/api/v1/automl/jobs/{job}").json()
+    assert (shown["status"], shown["timeLimit"], shown["bestModel"]) == ("queued", 90, before["bestModel"])
+    assert world.call("POST", f"/api/v1/automl/jobs/{job}/deploy").status_code == 200, "its models answer meanwhile"
+    stopped = world.call("POST", f"/api/v1/automl/jobs/{job}/stop").json()
+    assert (stopped["status"], stopped["message"]) == ("completed", "AutoML job stopped successfully")
+    after = world.call("GET", f"/api/v1/automl/jobs/{job}").json()
+    assert {**after, "modelId": None} == before

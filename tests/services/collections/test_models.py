@@ -312,6 +312,17 @@ def test_models_are_listed_oldest_first_those_of_other_callers_too_and_only_trai
     assert set(place.predict("listed", "by-the-other-door", "block-later").labels) == {"yes", "no"}
 
 
+def test_a_model_that_is_continued_is_listed_and_answers_as_before(place):
+    place.collection("continued", place.attributes.with_columns(dense(place.matrix)))
+    place.train("continued", "model")
+    before = place.predict("continued", "model", "block-later").labels
+    view = place.models.named(place.actor, PROJECT, "continued", "model")
+    place.world.leave_folds(view)
+    place.world.train.continue_(place.actor, view.run.id, time_limit_s=60.0)
+    assert [view.run.handle for view in place.models.list(place.actor, PROJECT, "continued")] == ["model"]
+    assert place.predict("continued", "model", "block-later").labels == before
+
+
 def test_a_model_of_a_collection_is_deployed_and_asked_by_rows(place):
     view = place.models.named(place.actor, PROJECT, "block", "model1")
     deployed = place.world.deploy.best(place.actor, view.run.id)
