@@ -89,3 +89,25 @@ def test_a_folder_that_is_there_is_left_alone(tmp_path):
     with pytest.raises(FileExistsError):
         save_dataset(a_dataset(), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_plain_columns_of_one_type_share_a_file_and_those_that_are_mapped_come_back_from_another_folder(tmp_path):
+    numbers = {f"n{place}": Numbers(np.arange(5.0) + place) for place in range(50)}
+    columns = {**numbers, "word": Words(np.array([0, 1, 0, -1, 1], np.int32), ("a", "b"))}
+    schema = Schema(
+        tuple(
+            ColumnSchema(
+                name=name,
+                type=ColumnType.CATEGORICAL if name == "word" else ColumnType.NUMERIC,
+                storage=Storage.STRING if name == "word" else Storage.FLOAT,
+            )
+            for name in columns
+        )
+    )
+    save_dataset(Dataset(schema, columns, 5), tmp_path / "first")
+    assert len(list((tmp_path / "first").glob("*.npy"))) == 2  # the numbers, and the codes of the word
+    opened = open_dataset(tmp_path / "first")
+    save_dataset(opened, tmp_path / "second")
+    for found in (opened, open_dataset(tmp_path / "second")):
+        assert all(np.array_equal(found[name].values, column.values) for name, column in numbers.items())
+        assert np.array_equal(found["word"].codes, columns["word"].codes)

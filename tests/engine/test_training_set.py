@@ -100,8 +100,9 @@ def test_a_feature_that_is_named_twice_counts_once_and_the_target_never():
     assert made(features=("size", "y", "size")).features.schema.names == ("size",)
 
 
-def test_where_there_is_nothing_but_ids_and_constants_they_will_do():
-    assert made(excluded=("size", "colour", "share")).features.schema.names == ("key", "same")
+def test_where_there_is_nothing_but_ids_and_constants_nothing_can_be_learned():
+    with pytest.raises(Impossible, match="None of the 2 feature columns says anything"):
+        made(excluded=("size", "colour", "share"))
 
 
 def test_without_a_feature_nothing_can_be_learned():

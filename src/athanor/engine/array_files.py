@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -52,6 +53,25 @@ def keep_array(array: NDArray[Any], path: Path) -> None:
             os.link(there, path)
             return
     np.save(path, array, allow_pickle=False)
+
+
+def keep_rows(arrays: Sequence[NDArray[Any]], path: Path) -> None:
+    """Write arrays of one type and length as the rows of one npy file."""
+    dtype = arrays[0].dtype
+    head = {
+        "descr": np.lib.format.dtype_to_descr(dtype),
+        "fortran_order": False,
+        "shape": (len(arrays), len(arrays[0])),
+    }
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, head)
+        for array in arrays:
+            file.write(bytes_of(np.ascontiguousarray(array)))
+
+
+def is_mapped(array: NDArray[Any]) -> bool:
+    """Whether an array lies in a mapped file."""
+    return _mapping(array) is not None
 
 
 def let_go(array: NDArray[Any]) -> None:
