@@ -8,7 +8,7 @@ import pytest
 
 from athanor.cli import work_folder as folders
 from athanor.cli.asked import ASKED
-from athanor.cli.work_folder import LOCK, folds_of, kept_folds, new_folds, remove_left_behind, size_of, work_folder
+from athanor.cli.work_folder import LOCK, folds_of, kept_folds, new_folds, remove_left_behind, work_folder
 from athanor.errors import Conflict, InvalidInput
 
 
@@ -120,10 +120,3 @@ def test_folds_of_the_folder_where_one_stands_or_of_a_link_are_beside_what_it_is
     for named in (Path(), tmp_path / "elsewhere" / "link"):
         assert folds_of(named) == tmp_path / "model.folds"
     assert folds_of(Path("m")) == Path("m.folds")
-
-
-def test_a_file_with_two_names_counts_once(tmp_path):
-    (tmp_path / "a").write_bytes(b"x" * 1000)
-    os.link(tmp_path / "a", tmp_path / "b")
-    (tmp_path / "c").symlink_to(tmp_path / "a")
-    assert size_of(tmp_path) == 1000

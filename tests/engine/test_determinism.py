@@ -320,18 +320,16 @@ def test_wherever_a_race_is_cut_off_and_however_often_it_ends_the_same(script, e
 
 @given(
     seconds=st.lists(st.floats(0.001, 1e6), min_size=1, max_size=12),
-    rounds_left=st.integers(0, 10),
     left_s=st.none() | st.floats(-10, 1e6),
     workers=st.integers(1, 64),
     rng=st.randoms(use_true_random=False),
 )
-def test_who_goes_on_depends_on_what_is_given_alone(seconds, rounds_left, left_s, workers, rng):
+def test_who_goes_on_depends_on_what_is_given_alone(seconds, left_s, workers, rng):
     ranked = [Entry(trial=f"t{place}", family="f", label="F", options={}) for place in range(len(seconds))]
     pairs = [(entry.trial, fold_s) for entry, fold_s in zip(ranked, seconds, strict=True)]
     arrived = rng.sample(pairs, len(pairs))
     answers = [
-        survivors(list(ranked), dict(order), rounds_left=rounds_left, left_s=left_s, workers=workers)
-        for order in (pairs, arrived, pairs)
+        survivors(list(ranked), dict(order), left_s=left_s, workers=workers) for order in (pairs, arrived, pairs)
     ]
     assert answers[0] == answers[1] == answers[2]
     assert answers[0] == [entry for entry in ranked if entry in answers[0]], "in the order of the ranks"

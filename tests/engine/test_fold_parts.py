@@ -94,8 +94,8 @@ def test_parts_are_kept_for_the_next_fit_unless_they_are_large(make_maker, monke
         assert all(one is other for one, other in zip(kept, again, strict=True))
     monkeypatch.setattr(fold_parts, "_MOST_KEPT_BYTES", 1000)
     _ = parts_of(maker, 1)
-    assert not maker.has("scaled", 0, max_rows=None)
-    assert maker.has("codes", 1, max_rows=None)
+    assert not maker.bytes_of("scaled", 0, max_rows=None)
+    assert maker.bytes_of("codes", 1, max_rows=None)
 
 
 @pytest.mark.parametrize("view", VIEWS.names())

@@ -72,13 +72,6 @@ def test_what_a_process_has_for_itself_is_told_apart_from_files_that_it_has_mapp
     assert memory.Parts.of(NOBODY) == memory.Parts(own=0, files=0)
 
 
-def test_a_folder_is_as_large_as_all_its_files(tmp_path):
-    (tmp_path / "below").mkdir()
-    (tmp_path / "a").write_bytes(b"12345")
-    (tmp_path / "below" / "b").write_bytes(b"123")
-    assert memory.size_of(tmp_path) == 8
-
-
 def test_who_asks_for_more_than_the_limit_of_its_data_gets_none():
     """Files that are mapped to be read do not count, so a table that processes share costs none of it."""
     program = (

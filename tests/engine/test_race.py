@@ -9,10 +9,19 @@ import numpy as np
 import pytest
 
 from athanor.engine import race as racing
+from athanor.engine import search
 from athanor.engine.budget import Budget
 from athanor.engine.checkpoint import FolderCheckpoints, FoldRecord, sha256_of
 from athanor.engine.dataset import Dataset, Numbers
-from athanor.engine.events import FoldFinished, IncumbentChanged, LeaderboardChanged, TrialFailed, TrialFinished, Warned
+from athanor.engine.events import (
+    FoldFinished,
+    IncumbentChanged,
+    LeaderboardChanged,
+    Outlook,
+    TrialFailed,
+    TrialFinished,
+    Warned,
+)
 from athanor.engine.leaderboard import read_leaderboard
 from athanor.engine.model_files import read_head
 from athanor.engine.plan import Plan
@@ -55,6 +64,7 @@ class Stage:
     size: int = 1
     fit_s: float = 1.0
     limit_s: float | None = None
+    continues: bool = False
     ensemble: bool = False
     cut_after: int | None = None  # fits, after which the whole process is lost
     at: float = 1000.0
@@ -73,12 +83,21 @@ class Stage:
         self.given = given()
         self.store.claim(self.given.fingerprint())
         self.lasts = lambda _: self.fit_s
+        self.cuts = lambda _: False  # whether the clock cut a fit short
         self.snapshots = False  # whether fits that never come back had kept some of themselves
         self.budget = Budget(np.inf if self.limit_s is None else self.at + self.limit_s, lambda: self.at)
 
     def race(self):
         plan = Plan(time_limit_s=self.limit_s, max_trials=9, ensemble=self.ensemble)
-        return Race(self.given, plan, clock=self.budget, pool=self, checkpoints=self.store, tell=self.hear)
+        return Race(
+            self.given,
+            plan,
+            clock=self.budget,
+            pool=self,
+            checkpoints=self.store,
+            tell=self.hear,
+            continues=self.continues,
+        )
 
     def hear(self, event):
         self.heard.append(event)
@@ -116,7 +135,7 @@ class Stage:
 
     def outcome(self, order):
         said = self._says(order)
-        errors = self.script[order.trial][order.fold]
+        errors = self.script[order.options["name"]][order.fold]
         if isinstance(errors, list):
             errors.pop(0)
         if isinstance(said, dict):
@@ -131,7 +150,7 @@ class Stage:
         rows = order.fold == FOLDS
         record = FoldRecord(
             trial=order.trial, family=order.family, view="codes", fold=order.fold, score=abs(error),
-            fit_s=self.lasts(order), predict_s=0.1, n_features=1, truncated=as_snapshot, files=sha256_of(written),
+            fit_s=self.lasts(order), predict_s=0.1, n_features=1, truncated=as_snapshot or self.cuts(order), files=sha256_of(written),
         )  # fmt: skip
         keep = self.store.keep_snapshot if as_snapshot else self.store.keep_fold
         keep(written, record, (Y[rows] + error).astype(np.float32)[:, None])
@@ -149,7 +168,7 @@ class Stage:
         return [Outcome(order=order, lost=LATE) for order, _ in late]
 
     def _says(self, order):
-        said = self.script[order.trial][order.fold]
+        said = self.script[order.options["name"]][order.fold]
         return said[0] if isinstance(said, list) else said
 
     # what came of it
@@ -172,7 +191,11 @@ def stage(tmp_path, monkeypatch):
 
     def set_it(**given):
         script = given["script"]
-        starters = [Entry(trial=name, family="linear", label=name.upper(), options={}) for name in script]
+        starters = (
+            [search._entry("linear", 0, {"name": name}) for name in script]
+            if given.pop("by_id", False)
+            else [Entry(trial=name, family="linear", label=name.upper(), options={"name": name}) for name in script]
+        )
         monkeypatch.setattr(racing, "entries", lambda *_, **__: starters)
         monkeypatch.setattr("athanor.engine.checkpoint.os.fsync", lambda _: None)
         return Stage(given.pop("folder", tmp_path / "run"), **given)
@@ -569,6 +592,43 @@ def test_under_a_trial_budget_all_trials_are_fitted_even_if_one_is_perfect(stage
     played = stage(script={"a": [0] * 4, "b": [1] * 4})
     assert played.run() == "schedule complete"
     assert len(played.fits()) == 8
+
+
+# --- a continuation -----------------------------------------------------------------------------------------------------
+
+
+def test_more_time_never_makes_the_model_worse_however_often_a_run_is_continued(stage, tmp_path):
+    """Each continuation begins anew what the clock had cut short; the third one has bad luck with all of its fits."""
+    scores = []
+    for error in (5.0, 1.0, 9.0, 9.0):
+        played = stage(
+            script={"a": [error] * 4}, folder=tmp_path / "run", limit_s=100.0, by_id=True, continues=bool(scores)
+        )
+        played.cuts = lambda order: order.fold == 0
+        played.run()
+        scores.append(read_head(played.store.incumbent())["score"])
+    assert scores[1] < scores[0]
+    assert scores[2:] == [scores[1]] * 2
+
+
+def test_a_continuation_fits_what_was_cut_short_and_what_is_missing_and_nothing_else(stage, tmp_path):
+    script = {"a": [2.0] * 4, "b": [3.0] * 4}
+    first = stage(script=script, folder=tmp_path / "run", limit_s=6.0, by_id=True)
+    first.cuts = lambda order: order.options["name"] == "a" and order.fold == 1
+    first.run()
+    there = {(record.trial, record.fold) for record in first.store.finished() if not record.truncated}
+    second = stage(script=script, folder=tmp_path / "run", limit_s=100.0, by_id=True, continues=True)
+    assert second.run() == "schedule complete"
+    fitted = sorted((order.options["name"], order.fold) for order in second.orders)
+    assert ("a", 1) in fitted
+    assert len(fitted) == 8 - len(there)
+    assert read_head(second.store.incumbent())["score"] == 2.0
+
+
+def test_what_more_time_would_buy_is_told_once_a_barrier_and_at_the_end(stage):
+    played = stage(script={"a": [1] * 4}, limit_s=100.0)
+    played.run()
+    assert len(played.of(Outlook)) == N_FOLDS + 1
 
 
 # --- resuming -------------------------------------------------------------------------------------------------------

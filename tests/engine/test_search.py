@@ -13,7 +13,7 @@ from athanor.engine import search
 from athanor.engine.checkpoint import FoldRecord
 from athanor.engine.models import FAMILIES
 from athanor.engine.plan import PRESETS, Plan
-from athanor.engine.search import Entry, allowance_s, entries, survivors, usable, whole
+from athanor.engine.search import Entry, allowance_s, entries, survivors, turns, usable, whole
 from athanor.errors import InvalidInput
 
 ALL = Plan(preset="best_quality")
@@ -119,7 +119,8 @@ def ranked(**fold_s):
 
 def go_on(*, rounds_left=2, left_s, workers=1, **fold_s):
     found, seconds = ranked(**fold_s)
-    kept = survivors(found, seconds, rounds_left=rounds_left, left_s=left_s, workers=workers)
+    costs = {trial: each * rounds_left for trial, each in seconds.items()}
+    kept = survivors(found, costs, left_s=left_s, workers=workers)
     return [entry.trial for entry in kept]
 
 
@@ -146,8 +147,12 @@ def test_the_best_one_goes_on_however_little_time_is_left():
 
 
 def test_more_workers_have_more_room():
-    assert go_on(left_s=5.0, best=2.0, second=3.0) == ["best"]
-    assert go_on(left_s=5.0, workers=2, best=2.0, second=3.0) == ["best", "second"]
+    assert go_on(left_s=5.0, best=2.0, second=2.4) == ["best"]
+    assert go_on(left_s=5.0, workers=2, best=2.0, second=2.4) == ["best", "second"]
+
+
+def test_the_folds_of_a_trial_come_one_after_the_other_however_many_workers_there_are():
+    assert go_on(left_s=5.0, workers=16, best=2.0, slow=3.0, fast=1.0) == ["best", "fast"]
 
 
 # --- allowance --------------------------------------------------------------------------------------------------------
@@ -208,6 +213,8 @@ def test_what_was_begun_again_and_cut_again_is_begun_a_third_time(families):
     again, *_ = whole(starters, records)
     records += [a_record(again, 0), a_record(again, 2, truncated=True)]
     third, *_ = whole(starters, records)
+    assert [turn.trial for turn in turns(third)] == [first.trial, again.trial, third.trial]
+    assert [turn.label for turn in turns(third)] == [first.label, again.label, again.label]
     assert len({first.trial, again.trial, third.trial}) == 3
     assert third.label == again.label
     assert sorted((record.fold, record.trial) for record in usable(third, records)) == [

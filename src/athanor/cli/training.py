@@ -17,7 +17,7 @@ from athanor.cli.placing import put_in_place, replace_model
 from athanor.cli.quantities import parse_duration, spell_duration, spell_size
 from athanor.cli.tables import spell_folds, spell_score
 from athanor.cli.training_file import read_file
-from athanor.cli.work_folder import folds_of, kept_folds, new_folds, remove_left_behind, size_of, work_folder
+from athanor.cli.work_folder import folds_of, kept_folds, new_folds, remove_left_behind, work_folder
 from athanor.errors import AthanorError, Conflict, InvalidInput
 
 if TYPE_CHECKING:

@@ -94,12 +94,6 @@ def remove_left_behind(model: Path) -> list[Path]:
     return removed
 
 
-def size_of(folder: Path) -> int:
-    """Bytes of the files below; those with several names count once."""
-    found = [path.stat() for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
-    return sum({(stat.st_dev, stat.st_ino): stat.st_size for stat in found}.values())
-
-
 @contextmanager
 def _parents(parent: Path) -> Iterator[None]:
     """Folders above that are not there yet and hold nothing after the block are gone then."""

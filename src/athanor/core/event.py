@@ -18,7 +18,7 @@ class EventKind(StrEnum):
     INCUMBENT = "incumbent"  # a model is on disk: {"score", "members", "folds", "n_folds", "elapsed_s", "gain"}
     FOLD = "fold"  # {"trial", "family", "label", "fold", "n_folds", "score", "fit_s", "restored", "truncated"}
     CURVE = "curve"  # the learning curve of a fold: {"trial", "label", "fold", "points": [[step, loss]]}
-    STARTED = "started"  # the resolved task: {"problem", "metric", "n_rows", "n_features", "n_folds"}
+    STARTED = "started"  # the resolved task: {"problem", "metric", "n_rows", "n_features", "n_folds", "time_limit_s"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

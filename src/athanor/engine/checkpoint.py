@@ -71,6 +71,10 @@ class CheckpointStore(Protocol):
         """Every finished fold, by trial and fold."""
         ...
 
+    def record(self, trial: str, fold: int) -> FoldRecord | None:
+        """The finished fold of a trial; None where it is not finished."""
+        ...
+
     def new_folder(self) -> Path:
         """An empty folder to write into before `keep_fold` or `keep_view` makes it visible."""
         ...
@@ -157,6 +161,10 @@ class FolderCheckpoints:
         records = [FoldRecord.from_json(json.loads(path.read_text())) for path in paths]
         return sorted(records, key=lambda record: (record.trial, record.fold))
 
+    def record(self, trial: str, fold: int) -> FoldRecord | None:
+        path = self._fold(trial, fold) / "fold.json"
+        return FoldRecord.from_json(json.loads(path.read_text())) if path.exists() else None
+
     def new_folder(self) -> Path:
         place = self.folder / "new" / os.urandom(8).hex()
         place.mkdir()
@@ -184,7 +192,7 @@ class FolderCheckpoints:
     def adopt(self, record: FoldRecord, trial: str) -> FoldRecord:
         adopted = replace(record, trial=trial)
         fold = self.new_folder()
-        shutil.copytree(self._fold(record.trial, record.fold), fold, copy_function=os.link, dirs_exist_ok=True)
+        shutil.copytree(self._fold(record.trial, record.fold), fold, copy_function=_link_or_copy, dirs_exist_ok=True)
         (fold / "fold.json").unlink()  # a link, too: what is written into it would be written into the other one
         (fold / "fold.json").write_text(json.dumps(asdict(adopted)))
         self._publish(fold, self._fold(trial, record.fold))
@@ -284,6 +292,13 @@ class FolderCheckpoints:
 def n_finished(folder: Path) -> int:
     """How many finished folds stand in a run's folder. Makes nothing where there is none."""
     return sum(1 for _ in (folder / "trials").glob("*/fold-*/fold.json"))
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a disk without links
+        shutil.copyfile(source, target)
 
 
 def sha256_of(folder: Path) -> dict[str, str]:

@@ -130,8 +130,8 @@ class CrossFitter:
             raise NeedsRoom
         if work.n_rows < wanted.n_rows:
             order = replace(order, max_rows=work.n_rows)
-        is_made = maker.has(family.view, order.fold, max_rows=order.most_rows)
-        if work.needed * (not is_made) + maker.kept_bytes > memory:
+        there = maker.bytes_of(family.view, order.fold, max_rows=order.most_rows)
+        if work.needed - there + maker.kept_bytes > memory:
             maker.forget()
         return replace(order, options=work.options, lightened=left_out(wanted, work))
 

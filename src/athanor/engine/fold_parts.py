@@ -68,11 +68,11 @@ class PartsMaker:
     @property
     def kept_bytes(self) -> int:
         """What the matrices take that are kept."""
-        return sum(_bytes_of(part.X) for parts in self._parts.values() for part in (parts.fit, parts.stop, parts.valid))
+        return sum(map(_size_of, self._parts.values()))
 
-    def has(self, view_name: str, fold: int, *, max_rows: int | None) -> bool:
-        """Whether these parts are kept."""
-        return (view_name, fold, max_rows) in self._parts
+    def bytes_of(self, view_name: str, fold: int, *, max_rows: int | None) -> int:
+        """What the matrices of some parts take; 0 where they are not kept."""
+        return _size_of(self._parts.get((view_name, fold, max_rows)))
 
     def size(self, view_name: str, fold: int) -> MatrixSize:
         """How large the rows of a view are, from some of the fold's training rows."""
@@ -153,6 +153,10 @@ class PartsMaker:
             self.checkpoints.keep_view(written, name, fold)
         self._views = {(name, fold): VIEWS[name].load(place)}
         return self._views[name, fold]
+
+
+def _size_of(parts: FoldParts | None) -> int:
+    return 0 if parts is None else sum(_bytes_of(part.X) for part in (parts.fit, parts.stop, parts.valid))
 
 
 def _bytes_of(X: Any) -> int:

@@ -24,6 +24,7 @@ _FOLDS = {
 # Rows that a fold validates, or that a fit is stopped by, at most. Half a million where a class is so rare that fewer
 # rows would not have a hundred of it.
 ENOUGH_ROWS, OF_A_CLASS, MOST_ROWS = 50_000, 100, 500_000
+MOST_CELLS = 4_000_000  # rows x classes: an answer has a number for each class, and the answers of all trials are held
 
 
 def count_folds(n_rows: int, plan: Plan) -> int:
@@ -55,7 +56,8 @@ def enough_rows(truth: Truth) -> int:
         return ENOUGH_ROWS
     rarest = int(np.bincount(truth.y.astype(np.int16), minlength=len(truth.classes)).min())
     wanted = OF_A_CLASS * len(truth.y) // max(rarest, 1)
-    return min(max(wanted, ENOUGH_ROWS), MOST_ROWS)
+    most = max(MOST_CELLS // len(truth.classes), OF_A_CLASS * len(truth.classes))
+    return min(max(wanted, ENOUGH_ROWS), MOST_ROWS, most)
 
 
 def spread_rows(truth: Truth, n_rows: int, *, seed: int) -> Rows:

@@ -30,11 +30,6 @@ class Parts:
         return cls(own=own, files=total - own)
 
 
-def size_of(folder: Path) -> int:
-    """Bytes of all files in a folder and below."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
 def private_data() -> int:
     """Bytes of this process that a limit on its data counts: what it may write to, in use or not. 0: not known."""
     return _numbers("/proc/self/status").get("VmData:", 0)

@@ -26,7 +26,7 @@ from athanor.errors import AthanorError
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 # How a pool process ends that gets no memory and cannot even say so: here, in OpenBLAS, in other compiled libraries.
 _OUT_OF_MEMORY = 71
-OUT_OF_MEMORY_STATUSES = frozenset({_OUT_OF_MEMORY, 1, -signal.SIGABRT, -signal.SIGSEGV})
+OUT_OF_MEMORY_STATUSES = frozenset({_OUT_OF_MEMORY, 1, -signal.SIGABRT})
 _RESERVED = 64 * 2**20  # what libraries ask for beyond what they ever use
 _PR_SET_PDEATHSIG = 1
 _LENGTH = struct.Struct("!I")
@@ -195,6 +195,8 @@ def _work(link: socket.socket, table: Path, folder: Path) -> NoReturn:
                 record = fitter.fit(order)
             except AthanorError as error:
                 send(link, {"failed": str(error)})
+            except OSError as error:
+                send(link, {"unavailable": f"A fold cannot be kept: {error.strerror or error} (disk full?)."})
             except NeedsRoom:
                 send(link, {"lost": "room"})
             except MemoryError:

@@ -21,7 +21,7 @@ from mmap import mmap
 from pathlib import Path
 from typing import Protocol
 
-from athanor.engine import memory, nursery
+from athanor.engine import disk, memory, nursery
 from athanor.engine.checkpoint import CheckpointStore, FolderCheckpoints, FoldRecord
 from athanor.engine.crossfit import CrossFitter, FoldFit
 from athanor.engine.training_set import TrainingSet, save_training_set
@@ -243,6 +243,8 @@ class LocalPool:
         if answer is None or order is None:
             return self._lose(process, None)
         process.order = None
+        if "unavailable" in answer:
+            raise Unavailable(answer["unavailable"])
         if "record" in answer:
             return Outcome(order=order, record=FoldRecord.from_json(answer["record"]))
         return Outcome(order=order, failed=answer.get("failed"), lost=answer.get("lost"))
@@ -271,7 +273,7 @@ class LocalPool:
         if self._table is None:
             raise RuntimeError("open() comes before fits.")
         ours = [memory.Parts.of(pid) for pid in (os.getpid(), self._nursery_pid)]
-        mapped = max(sum(parts.files for parts in ours), memory.size_of(self._table))
+        mapped = max(sum(parts.files for parts in ours), disk.size_of(self._table))
         used = sum(parts.own for parts in ours) + mapped
         self.memory = sum(parts.own + parts.files for parts in ours)
         self.peak_memory = max(self.peak_memory, self.memory)

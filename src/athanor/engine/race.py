@@ -13,7 +13,7 @@ from athanor.engine.incumbent import Incumbent
 from athanor.engine.plan import Plan
 from athanor.engine.pool import LATE, NEEDS_ROOM, OUT_OF_MEMORY, Outcome, Pool
 from athanor.engine.reporter import TOLD_S, Reporter
-from athanor.engine.search import Entry, allowance_s, entries, survivors, usable, whole
+from athanor.engine.search import Entry, allowance_s, entries, survivors, turns, usable, whole
 from athanor.engine.standings import Standings
 from athanor.engine.training_set import TrainingSet
 from athanor.errors import Impossible
@@ -58,10 +58,16 @@ class Race:
         is_sparse = any(getattr(column, "is_sparse", False) for column in self.given.features.columns.values())
         starters = entries(self.given.problem.name, self.plan, is_sparse=is_sparse)
         self._starters = whole(starters, self.checkpoints.finished()) if self.continues else starters
-        known = {entry.trial: entry for entry in (*starters, *self._starters)}
+        known = {entry.trial: entry for entry in starters}
+        if self.continues:  # what is served may be made of trials in whose place others were begun
+            known = {turn.trial: turn for entry in self._starters for turn in turns(entry)}
         self._standings = Standings(self.given, self.checkpoints, known)
         self._reporter = Reporter(
-            self._standings, self.clock, self.tell, memory=lambda: (self.pool.memory, self.pool.memory_limit)
+            self._standings,
+            self.clock,
+            self.tell,
+            memory=lambda: (self.pool.memory, self.pool.memory_limit),
+            schedule=frozenset(entry.trial for entry in self._starters),
         )
         self._incumbent = Incumbent(
             self._standings, self.plan, self.clock, self.checkpoints, self._reporter, self.continues
@@ -80,10 +86,9 @@ class Race:
             self._barrier(None, self._sound())
         if self._incumbent.weights is None:
             raise Impossible(self._why_nothing())
-        self._look_ahead()
         self._incumbent.settle()
+        self._look_ahead()
         self._reporter.progress("finished", fraction=1.0)
-        self._reporter.outlook(self._starters, workers=self._workers, is_perfect=self._is_perfect())
         return self._reason()
 
     def _rounds(self, runners: Sequence[Entry]) -> None:
@@ -94,7 +99,7 @@ class Race:
             runners = [entry for entry in runners if self._is_sound(entry.trial)]
             is_over = self._fits_left_s() <= 0
             if not is_over:
-                runners = self._survivors(runners, rounds_left=self.given.n_folds - fold - 1)
+                runners = self._survivors(runners)
             if self._has_news or not self.clock.is_timed:
                 # Those that come back are weighed beside all others, and count when they have caught up.
                 self._barrier(fold + 1, runners) if is_first else self._barrier(None, self._sound())
@@ -110,19 +115,16 @@ class Race:
             return []
         unfinished = [entry for entry in self._sound() if not self._standings.is_complete(entry.trial)]
         ranked = sorted(unfinished, key=lambda entry: (-self._utility(entry), entry.trial))
-        costs = {
-            entry.trial: self._standings.fold_s(entry.trial)
-            * (self.given.n_folds - self._standings.n_finished(entry.trial))
-            for entry in ranked
-        }
-        room = self._fits_left_s() * self._workers
+        costs = {entry.trial: self._cost_s(entry) for entry in ranked}
+        left_s = self._fits_left_s()
         return survivors(
-            [entry for entry in ranked if costs[entry.trial] <= room],
-            costs,
-            rounds_left=1,
-            left_s=self._fits_left_s(),
-            workers=self._workers,
+            [entry for entry in ranked if costs[entry.trial] <= left_s], costs, left_s=left_s, workers=self._workers
         )
+
+    def _cost_s(self, entry: Entry) -> float:
+        """Seconds that the folds take which a trial lacks, one after the other."""
+        n_left = self.given.n_folds - self._standings.n_finished(entry.trial)
+        return self._standings.fold_s(entry.trial) * n_left
 
     def _sound(self) -> list[Entry]:
         return [entry for entry in self._standings.entries.values() if self._is_sound(entry.trial)]
@@ -157,7 +159,6 @@ class Race:
             kept_back_s=GRACE_S,
         )
         self._has_news = False
-        self._reporter.outlook(self._starters, workers=self._workers, is_perfect=self._is_perfect())
         self._look_ahead()
 
     def _look_ahead(self) -> None:
@@ -259,7 +260,8 @@ class Race:
         """Take note of an outcome; the fits to try again."""
         record, order = outcome.record, outcome.order
         if record is None and outcome.lost is not None:
-            record = self._kept(order)
+            # Its process may have died after it had kept the fold and before it could say so.
+            record = self.checkpoints.record(order.trial, order.fold)
         if record is None and outcome.lost == LATE:
             record = self.checkpoints.take_snapshot(order.trial, order.fold)
         if record is not None:
@@ -271,11 +273,6 @@ class Race:
         elif self._fits_left_s() > 0:  # others go on: this one would not come back the next time either
             self._give_up(order.trial, f"its fit of fold {order.fold + 1} did not come back in time")
         return []
-
-    def _kept(self, order: FoldFit) -> FoldRecord | None:
-        """The fold of a process that was lost after it had kept the fold and before it could say so."""
-        found = self.checkpoints.finished()
-        return next((record for record in found if (record.trial, record.fold) == (order.trial, order.fold)), None)
 
     def _again(self, order: FoldFit, lost: str) -> list[FoldFit]:
         """What to do about a fold whose process was lost: the same again, with less where memory ran out."""
@@ -289,6 +286,8 @@ class Race:
             self._give_up(order.trial, f"its process was lost {TRIES} times, last by {lost}")
             return []
         if lost != OUT_OF_MEMORY:
+            if order.memory is not None:  # a library may break where it gets no memory
+                self._alone.add(order.trial)
             self._reporter.warn(f"{label}: the process of fold {order.fold + 1} ended ({lost}); trying again.")
             return [order]
         self._reporter.warn(f"{label}: memory is at its limit; trying with half of the rows.")
@@ -332,14 +331,13 @@ class Race:
     def _is_sound(self, trial: str) -> bool:
         return trial not in self._failed and self._standings.n_finished(trial) > 0
 
-    def _survivors(self, runners: Sequence[Entry], *, rounds_left: int) -> list[Entry]:
+    def _survivors(self, runners: Sequence[Entry]) -> list[Entry]:
         """Who goes on. Members of the model on disk do: a model whose members stop can never be compared again."""
         members = self._incumbent.members(without=self._failed)
         utilities = {entry.trial: self._utility(entry) for entry in runners}
         kept = survivors(
             sorted(runners, key=lambda entry: (entry.trial not in members, -utilities[entry.trial], entry.trial)),
-            {entry.trial: self._standings.fold_s(entry.trial) for entry in runners},
-            rounds_left=rounds_left,
+            {entry.trial: self._cost_s(entry) for entry in runners},
             left_s=self._fits_left_s() if self.clock.is_timed else None,
             workers=self._workers,
         )

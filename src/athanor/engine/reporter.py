@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from athanor.engine.budget import Budget
@@ -35,13 +35,15 @@ def not_watched() -> tuple[int, int | None]:
 class Reporter:
     """Puts a race's steps into events. Decides nothing.
 
-    memory  bytes that all processes use now, and may use (0 and None: nobody watches)
+    memory    bytes that all processes use now, and may use (0 and None: nobody watches)
+    schedule  the trials that are to be fitted; None: all that are known
     """
 
     standings: Standings
     clock: Budget
     tell: Listener
     memory: Callable[[], tuple[int, int | None]] = not_watched
+    schedule: Collection[str] | None = None
     _started: float = field(init=False)
     _told: float = field(default=0.0, init=False)
     _history: list[Step] = field(default_factory=list, init=False)
@@ -110,7 +112,9 @@ class Reporter:
         self._told = now
         elapsed_s, left_s = now - self._started, max(self.clock.left_s(), 0.0)
         memory_bytes, memory_limit = self.memory()
-        by_fits = len(self.standings.records) / (len(self.standings.entries) * self.standings.n_folds)
+        wanted = set(self.standings.entries if self.schedule is None else self.schedule) - self._given_up
+        n_fits = sum(trial in wanted for trial, _ in self.standings.records)
+        by_fits = n_fits / max(len(wanted) * self.standings.n_folds, 1)
         by_clock = elapsed_s / (elapsed_s + left_s + 1e-9) if self.clock.is_timed else 0.0
         self.tell(
             Progressed(

@@ -26,6 +26,9 @@ _BREADTH: Mapping[str, int | None] = {
 }
 
 
+_AGAIN = ", again"  # behind the name of a trial that was begun anew
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One configuration of a family: what a trial cross-fits."""
@@ -59,21 +62,21 @@ def entries(problem: str, plan: Plan, *, is_sparse: bool) -> list[Entry]:
 
 
 def survivors(
-    ranked: Sequence[Entry], fold_s: Mapping[str, float], *, rounds_left: int, left_s: float | None, workers: int
+    ranked: Sequence[Entry], cost_s: Mapping[str, float], *, left_s: float | None, workers: int
 ) -> list[Entry]:
     """The entries that go on after a round: best first, as many as the time that is left has room for.
 
     ranked   entries, best first
-    fold_s   seconds that one fold of a trial takes
+    cost_s   seconds that the folds take which a trial lacks, one after the other
     left_s   seconds left for fits; None: there is no clock, all go on
     """
-    if left_s is None or rounds_left == 0:
+    if left_s is None:
         return list(ranked)
     kept: list[Entry] = []
     room = left_s * workers
     for entry in ranked:
-        cost = fold_s[entry.trial] * rounds_left
-        if kept and cost > room:
+        cost = cost_s[entry.trial]
+        if kept and cost > min(room, left_s):
             continue
         kept.append(entry)
         room -= cost
@@ -100,9 +103,25 @@ def whole(starters: Sequence[Entry], records: Sequence[FoldRecord]) -> list[Entr
         turn = 0
         while _trial(entry.family, entry.options, turn) in cut:
             turn += 1
-        label = entry.label if turn == 0 else f"{entry.label}, again"
-        again.append(replace(entry, trial=_trial(entry.family, entry.options, turn), label=label, turn=turn))
+        if turn:
+            trial = _trial(entry.family, entry.options, turn)
+            entry = replace(entry, trial=trial, label=entry.label + _AGAIN, turn=turn)  # noqa: PLW2901
+        again.append(entry)
     return again
+
+
+def turns(entry: Entry) -> list[Entry]:
+    """The trial, and those before it in whose place it was begun."""
+    label = entry.label.removesuffix(_AGAIN)
+    return [
+        replace(
+            entry,
+            trial=_trial(entry.family, entry.options, turn),
+            label=label + _AGAIN * (turn > 0),
+            turn=turn,
+        )
+        for turn in range(entry.turn + 1)
+    ]
 
 
 def usable(entry: Entry, records: Sequence[FoldRecord]) -> list[FoldRecord]:

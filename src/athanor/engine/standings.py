@@ -99,6 +99,8 @@ class Standings:
     ) -> Weights | None:
         """The best blend (or single one) of trials, on rows that are common to as many of them and folds as can be."""
         finished = {trial: self.n_finished(trial, cap=cap) for trial in trials}
+        for key in [key for key in self._answers if key[0] not in finished]:  # of trials that are out of the race
+            del self._answers[key]
         finished = {trial: folds for trial, folds in finished.items() if folds}
         if not finished:
             return None

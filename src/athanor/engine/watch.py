@@ -122,7 +122,7 @@ class Watch:
         started = self.clock()
         try:
             self.keep(step.model())
-        except MemoryError:  # what is fitted comes first: it goes on without snapshots
+        except (MemoryError, OSError):  # what is fitted comes first: it goes on without snapshots
             self._keeps = False
         self._stepped_at = self._kept_at = self.clock()
         self.ending.note(step.n, self._kept_at - started)

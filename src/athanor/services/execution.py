@@ -18,6 +18,8 @@ from athanor.errors import Conflict
 from athanor.services.job_ends import end_job
 from athanor.services.rows.contents import Content, content_of
 
+_AT_ONCE = 500  # ids in a query
+
 Told = tuple[datetime, EventKind, Mapping[str, Any]]
 
 
@@ -55,6 +57,15 @@ class Execution:
         """The jobs that this executor's processes should be working on."""
         with self._records.look(EVERYONE) as transaction:
             return transaction.jobs.find({"state": JobState.RUNNING, "executor": self._executor}).items
+
+    def finished(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Those of the jobs that are over, or are not there any more."""
+        at_work: set[UUID] = set()
+        for start in range(0, len(ids), _AT_ONCE):
+            with self._records.look(EVERYONE) as transaction:
+                found = transaction.jobs.find({"id": tuple(ids[start : start + _AT_ONCE])}).items
+            at_work |= {job.id for job in found if not job.is_final}
+        return set(ids) - at_work
 
     def request(self, job: Job) -> Request | None:
         """What a person asks of a running job. Raises LeaseLost."""

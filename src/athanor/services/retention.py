@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from uuid import UUID
 from athanor.core.job import Job
 from athanor.core.ports import EVERYONE, Records
 from athanor.core.run import Run
+from athanor.engine.disk import size_of
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def remove_old_checkpoints(records: Records, runs_folder: Path, retention: Reten
     oldest = now - timedelta(days=retention.days)
     old = [one for one in kept if one.ended_at is not None and one.ended_at <= oldest]
     if retention.quota is not None:
-        size = _size(runs_folder) - sum(one.size_bytes for one in old)
+        size = size_of(runs_folder) - sum(one.size_bytes for one in old)
         for one in kept[len(old) :]:
             if size <= retention.quota:
                 break
@@ -80,7 +80,7 @@ def _kept(records: Records, runs_folder: Path) -> list[_Kept]:
             jobs = transaction.jobs.find({"subject_id": run_id}).items
         if runs:  # what no record refers to is somebody else's to remove
             found.append(
-                _Kept(run_id=run_id, folder=folder, size_bytes=_size(folder), ended_at=_ended_at(runs[0], jobs))
+                _Kept(run_id=run_id, folder=folder, size_bytes=size_of(folder), ended_at=_ended_at(runs[0], jobs))
             )
     return found
 
@@ -104,28 +104,8 @@ def _remove(records: Records, kept: _Kept) -> bool:
             kept.folder.rename(gone)
         except FileNotFoundError:
             return False
+        except OSError as error:  # what was begun to be removed earlier cannot be, and stands in its way
+            log.warning("checkpoints not removed", extra={"run_id": str(kept.run_id), "error": str(error)})
+            return False
     shutil.rmtree(gone, ignore_errors=True)
     return True
-
-
-def finished_jobs(records: Records, ids: list[UUID]) -> set[UUID]:
-    """Those of the jobs that are over, or are not there any more."""
-    at_work: set[UUID] = set()
-    for start in range(0, len(ids), 500):
-        with records.look(EVERYONE) as transaction:
-            found = transaction.jobs.find({"id": tuple(ids[start : start + 500])}).items
-        at_work |= {job.id for job in found if not job.is_final}
-    return set(ids) - at_work
-
-
-def _size(folder: Path) -> int:
-    """Bytes of the files below the folder. A file with several names counts once: a model's are links to its folds'."""
-    sizes: dict[tuple[int, int], int] = {}
-    for path in folder.rglob("*"):
-        try:
-            about = path.lstat()
-        except FileNotFoundError:  # somebody is at work there
-            continue
-        if stat.S_ISREG(about.st_mode):
-            sizes[about.st_dev, about.st_ino] = about.st_size
-    return sum(sizes.values())

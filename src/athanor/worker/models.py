@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +13,18 @@ from athanor.core.model import Model
 from athanor.engine.leaderboard import read_leaderboard
 from athanor.engine.model_files import read_head
 from athanor.engine.scores import read_scores
+from athanor.errors import InvalidInput, NotFound
 from athanor.worker.workplace import Workplace
+
+log = logging.getLogger(__name__)
 
 
 def run_models(job: Job, folder: Path, place: Workplace, *, former: Sequence[Model] = ()) -> list[Model]:
     """The run's models as its leaderboard ranks them. The first one is what is served.
 
-    former  the models that it had, best first. A trial that is there again keeps its id; what is served keeps it where
-            it is the same model to the bit: whoever has deployed it and asks again is to get a better one
+    former  the models that it had, best first. A trial that is there again keeps its id, and one that was served stays
+            what it was, with its files; what is served keeps its id where it is the same model to the bit: whoever has
+            deployed it and asks again is to get a better one
     """
     head, scores = read_head(folder), read_scores(folder)
     known = {model.name: model for model in former}
@@ -41,7 +46,10 @@ def run_models(job: Job, folder: Path, place: Workplace, *, former: Sequence[Mod
             created_at=place.now(),
         )
         if row.rank > 1 and (same := known.get(row.name)) is not None:
-            model = replace(model, id=same.id, created_at=same.created_at)
+            if same.artifact is None:
+                model = replace(model, id=same.id, created_at=same.created_at)
+            else:  # its scores are those of its files, though its trial may have been fitted for longer since
+                model = replace(same, rank=row.rank)
         if row.rank == 1 and former and _is_served(former[0], head, place):
             model = replace(model, id=former[0].id, created_at=former[0].created_at, artifact=former[0].artifact)
         elif row.rank == 1:
@@ -55,4 +63,10 @@ def run_models(job: Job, folder: Path, place: Workplace, *, former: Sequence[Mod
 
 def _is_served(model: Model, head: dict[str, object], place: Workplace) -> bool:
     """Whether the model that `head` describes, down to the hashes of its files, is this one."""
-    return model.artifact is not None and read_head(place.blobs.local(model.artifact)) == head
+    if model.artifact is None:
+        return False
+    try:
+        return read_head(place.blobs.local(model.artifact)) == head
+    except (NotFound, InvalidInput) as error:  # then the run gets new files
+        log.warning("model not readable", extra={"model_id": str(model.id), "error": str(error)})
+        return False

@@ -17,6 +17,7 @@ from athanor.services.runs import Told
 POLL_S = 0.5  # between two looks; no thread waits meanwhile
 HEARTBEAT_S = 15.0  # a comment after so much silence, so that nobody on the way takes the connection for dead
 LONGEST_S = 600.0  # then it ends, and who still listens comes again behind the last number: with a key that still holds
+GRACE_S = 15.0  # more, for what was begun to be sent; then it is cut off: a client that does not read has no stream
 AT_ONCE = 500  # events of one look
 MOST_STREAMS = 200  # at a time
 
@@ -57,29 +58,29 @@ class EventStream(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._streams.enter()
         try:
-            await super().__call__(scope, receive, send)
+            with anyio.move_on_after(LONGEST_S + GRACE_S):
+                await super().__call__(scope, receive, send)
         finally:
             self._streams.leave()
 
 
 async def _pieces(look: Callable[[int], Told], first: Told, after: int) -> AsyncIterator[str]:
     told: Told | None = first
-    open_s = quiet_s = 0.0
+    opened_at = heard_at = anyio.current_time()
     yield f"retry: {round(1000 * POLL_S)}\n\n"
-    while open_s < LONGEST_S:
+    while anyio.current_time() - opened_at < LONGEST_S:
         for event in () if told is None else told.events:
             yield _spelled(event.kind.value, words.event(event), number=event.seq)
-            after, quiet_s = event.seq, 0.0
+            after, heard_at = event.seq, anyio.current_time()
         has_more = told is not None and len(told.events) >= AT_ONCE
         if told is not None and told.job.is_final and not has_more:
             yield _spelled("end", {"job": str(told.job.id), "state": words.STATES[told.job.state]})
             return
         if not has_more:
             await anyio.sleep(POLL_S)
-            open_s, quiet_s = open_s + POLL_S, quiet_s + POLL_S
-            if quiet_s >= HEARTBEAT_S:
+            if anyio.current_time() - heard_at >= HEARTBEAT_S:
                 yield ": nothing new\n\n"
-                quiet_s = 0.0
+                heard_at = anyio.current_time()
         try:
             told = await run_in_threadpool(look, after)
         except NotFound:  # it was deleted
