@@ -8,7 +8,7 @@ from athanor.api.reading_fields import READING, check_fields, reading_options
 from athanor.engine.readers import ReaderOptions
 from athanor.errors import InvalidInput
 
-OURS = {"max_inflated_bytes"}  # options that no sender chooses
+OURS = {"max_inflated_bytes", "block_bytes"}  # options that no sender chooses
 
 
 def test_fields_say_how_a_file_is_read():

@@ -17,6 +17,7 @@ import pytest
 from athanor.cli import continue_, work_folder
 from athanor.cli.asked import ASKED, note_spent, read_asked
 from athanor.cli.main import help_for
+from athanor.cli.training import more_of
 from athanor.cli.work_folder import LOCK
 from athanor.engine.leaderboard import read_leaderboard
 
@@ -64,9 +65,13 @@ def test_more_trials_are_those_that_as_many_at_once_would_have_had_and_no_fold_i
     assert len(set(fits(copied / "two.folds"))) == len(fits(copied / "two.folds")) == 9
     assert len([row for row in read_leaderboard(copied / "two") if row.trial != "ensemble"]) == 3
     assert re.search(r"^Before: roc_auc 0\.\d+\.$", ended.out, re.MULTILINE)
-    assert "\nMore: athanor continue two --more-trials 2\n" in ended.out
+    assert "\nMore: " not in ended.out  # the preset has three
+    assert re.search(
+        r"^Folds: two\.folds \(\S+ \wB\), more time would buy nothing: remove them$", ended.out, re.MULTILINE
+    )
     asked = read_asked(copied / "two.folds")
     assert (asked.plan.max_trials, asked.continues, asked.ended) == (3, True, "schedule complete")
+    assert (asked.trials_left, asked.trials_beyond) == (0, 0)
     left = {"scratch", "segments", "model", "model-before"}
     assert left & {path.name for path in (copied / "two.folds").iterdir()} == set()
 
@@ -164,7 +169,9 @@ def test_folds_that_another_process_holds_are_refused(copied, athanor, monkeypat
     [
         (("nothing",), "There is neither a model nothing nor nothing.folds."),
         (("alone",), "There are no folds to go on from: alone.folds was removed, or the training had --no-keep."),
-        (("two",), "has ended (schedule complete). Say how much more: athanor continue two --more-trials 2"),
+        (("two",), "has ended (schedule complete). Say how much more: athanor continue two --more-trials 1\n"),
+        (("three",), "The training of three has ended (schedule complete). Nothing is left to fit."),
+        (("three", "--time", "1h"), "complete, and more time would change nothing. There are no others to add."),
         (("two", "--time", "1h"), "more time would change nothing. Give more trials: athanor continue two"),
         (("two", "--more-trials", "0"), "`more_trials` must be at least 1"),
         (("mine", "--more-trials", "1"), "mine holds something else than a model"),
@@ -244,6 +251,25 @@ def test_a_continuation_that_was_cut_off_is_one_still(order, copied):
     asked = read_asked(copied / "two.folds")
     replace(asked, continues=True).write(copied / "two.folds")
     assert order().asked.continues
+
+
+@pytest.mark.parametrize(
+    ("plan", "left", "beyond", "words"),
+    [
+        (TIMED, 3, 0, "--time 5m"),
+        (TIMED, 0, 0, None),
+        ({}, 0, 5, "--more-trials 2"),
+        ({}, 0, 1, "--more-trials 1"),
+        ({}, 2, 0, "--time 5m"),
+        ({}, 0, 0, None),
+        ({}, None, None, "--more-trials 2"),  # kept before that was noted
+        (TIMED, None, None, "--time 5m"),
+    ],
+)
+def test_more_is_offered_where_something_is_left(plan, left, beyond, words, here):
+    asked = read_asked(here / "two.folds")
+    ended = replace(asked, plan=replace(asked.plan, **plan), trials_left=left, trials_beyond=beyond)
+    assert more_of(ended, Path("two")) == (words and f"athanor continue two {words}")
 
 
 def test_cores_memory_and_the_place_of_the_file_can_be_others_than_before(order, copied):

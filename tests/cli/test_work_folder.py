@@ -102,6 +102,32 @@ def test_where_folds_stand_no_others_are_begun_but_in_what_was_killed_before_it_
     assert (folds / "mine").exists()
 
 
+def test_a_folder_of_somebody_else_is_refused_as_it_is(model):
+    folds = folds_of(model)
+    folds.mkdir()
+    (folds / "mine").touch()
+    with pytest.raises(InvalidInput, match="exists and is not empty"), new_folds(model, stay=goes):
+        pass
+    assert [path.name for path in folds.iterdir()] == ["mine"]
+
+
+def test_what_a_process_that_was_killed_while_it_tidied_up_left_is_cleaned_by_the_next(model):
+    def leave():
+        for work in folders.WORK:
+            (folds_of(model) / work / "left").mkdir(parents=True)
+
+    leave()
+    with new_folds(model, stay=stays) as folds:  # of one that had not begun
+        assert [path.name for path in folds.iterdir()] == [LOCK]
+        (folds / ASKED).touch()
+    leave()
+    with kept_folds(model):
+        assert sorted(path.name for path in folds.iterdir()) == sorted([LOCK, ASKED])
+    leave()
+    with pytest.raises(InvalidInput, match="Go on with it"), new_folds(model, stay=stays):
+        pass
+
+
 def test_folds_are_for_one_process_at_a_time(model, monkeypatch):
     monkeypatch.setattr(folders, "PAUSE_S", 0)
     with new_folds(model, stay=stays) as folds:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from athanor.engine import checkpoint
 from athanor.engine.checkpoint import FolderCheckpoints, FoldRecord, sha256_of
-from athanor.errors import Conflict
+from athanor.errors import Conflict, InvalidInput
 
 BLOCK = np.array([[0.5], [-1.25]], np.float32)
 
@@ -211,7 +212,7 @@ def test_a_folder_belongs_to_what_its_folds_were_made_from(store):
     keep(store)
     FolderCheckpoints(store.folder).claim("print")
     with pytest.raises(Conflict, match="made from other data or another task"):
-        FolderCheckpoints(store.folder).claim("another")
+        FolderCheckpoints(store.folder).claim("other")
     assert len(store.finished()) == 1
 
 
@@ -408,3 +409,22 @@ def test_whenever_the_one_who_takes_it_is_killed_a_snapshot_is_a_whole_fold_or_g
         assert store.take_snapshot("t", 0) is None
     assert set(found) == {0, 1}
     assert found == sorted(found)
+
+
+@pytest.mark.parametrize("damage", ["fold.json", "out_of_fold.npy", "model/model.txt", "model"])
+def test_a_fold_that_a_disk_has_damaged_is_cleared_away_to_be_fitted_again(store, damage):
+    kept, whole = keep(store, "a", 0), keep(store, "b", 0)
+    place = store.folder / "trials" / "a" / "fold-0" / damage
+    if place.is_dir():
+        shutil.rmtree(place)
+    else:
+        place.write_bytes(place.read_bytes()[:2])
+    store.claim("print")
+    assert store.finished() == [whole]
+    assert kept.trial not in {record.trial for record in store.finished()}
+
+
+def test_a_damaged_fingerprint_is_told_as_that(store):
+    (store.folder / "fingerprint").write_text("pr")
+    with pytest.raises(InvalidInput, match=r"fingerprint is damaged\. Remove"):
+        store.claim("print")

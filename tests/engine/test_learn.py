@@ -13,7 +13,16 @@ import pytest
 from athanor.engine.budget import Budget
 from athanor.engine.checkpoint import FolderCheckpoints
 from athanor.engine.dataset import Words
-from athanor.engine.events import Finished, FoldFinished, IncumbentChanged, LeaderboardChanged, Started, TrialFinished
+from athanor.engine.events import (
+    Finished,
+    FoldFinished,
+    IncumbentChanged,
+    LeaderboardChanged,
+    Started,
+    TrialFinished,
+    Warned,
+)
+from athanor.engine.leaderboard import write_leaderboard
 from athanor.engine.learn import learn
 from athanor.engine.metrics import METRICS
 from athanor.engine.plan import Plan
@@ -285,6 +294,47 @@ def test_a_result_and_its_predictor_stay_as_they_are_when_it_is_continued(make_t
     assert bits_of(Predictor.load(tmp_path / "model").predict(table)) == before
     assert continued.predictor.predict(table) is not None
     assert further.predictor.predict(table) is not None
+
+
+def test_where_nothing_better_is_found_the_folder_of_the_earlier_result_stays_as_it_is_too(make_table, tmp_path):
+    table = make_table()
+    result = learn(table, TASK, TWO, pool=InlinePool(), validation=make_table(n_rows=50, seed=8))
+    before = content_of(result.folder)
+    continued = result.continue_(time_limit_s=30.0)  # no trial is left
+    assert continued.folder != result.folder
+    assert content_of(result.folder) == before
+    write_leaderboard(continued.folder, ())
+    result.save(tmp_path / "model")
+    assert content_of(tmp_path / "model") == before
+    served = [bits_of(found.predictor.predict(table)) for found in (result, continued)]
+    assert served[0] == served[1]
+
+
+def content_of(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_result_says_how_many_trials_are_left_and_how_many_more_there_are(make_table):
+    budget = Budget.of(3600)
+
+    def tell(event):
+        if isinstance(event, FoldFinished):
+            budget.finish()
+
+    ended = learn(make_table(), TASK, THREE, pool=InlinePool(), budget=budget, tell=tell)
+    assert (ended.trials_left, ended.trials_beyond) == (3, 0)
+    two = learn(make_table(), TASK, TWO, pool=InlinePool())
+    assert (two.trials_left, two.trials_beyond) == (0, 1)
+
+
+def test_more_trials_than_the_schedule_has_are_told_of(make_table):
+    heard = []
+    result = learn(make_table(), TASK, TWO, pool=InlinePool())
+    continued = result.continue_(more_trials=5, tell=heard.append)
+    assert (continued.trials_left, continued.trials_beyond) == (0, 0)
+    assert [event.message for event in heard if isinstance(event, Warned)] == [
+        "The schedule of medium_quality has 3 trials for this table, not 7: there are no more to add."
+    ]
 
 
 def test_the_folds_of_a_result_live_as_long_as_it_or_its_continuation_or_its_predictor(make_table):

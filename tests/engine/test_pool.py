@@ -250,7 +250,7 @@ def test_a_fit_that_ran_out_of_memory_can_be_done_with_fewer_rows(pool):
 
 def test_a_table_that_is_more_than_the_limit_alone_is_refused_before_the_first_fit(pool, given, store):
     pool.memory_limit = 2**20
-    with pytest.raises(Impossible, match="before the first fit; the cap is 1 MB"):
+    with pytest.raises(Impossible, match="before the first fit, with 2 fits at a time; the cap is 1 MB"):
         pool.open(given, store)
 
 

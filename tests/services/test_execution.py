@@ -437,3 +437,17 @@ def test_a_train_job_s_table_is_the_version_it_was_started_on(world, execution, 
     assert schema.names == ("age", "plan", "spend", "churned")
     paths, deleted = content.files(world.blobs)
     assert ([path.is_file() for path in paths], deleted) == ([True], None)
+
+
+def test_a_job_is_over_when_it_has_ended_or_is_gone(world, execution):
+    done, waits = world.a_finished_run("done"), world.a_run("waits")
+    gone = new_id()
+    assert execution.finished([done.job.id, waits.job.id, gone]) == {done.job.id, gone}
+    put(world, replace(waits.job, state=JobState.RUNNING))
+    assert execution.finished([waits.job.id]) == set()
+
+
+def test_more_jobs_than_a_query_takes_are_looked_at_in_portions(world, execution, monkeypatch):
+    monkeypatch.setattr(executing, "_AT_ONCE", 2)
+    waits, gone = world.a_run("waits").job.id, [new_id() for _ in range(4)]
+    assert execution.finished([*gone[:2], waits, *gone[2:]]) == set(gone)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 import pytest
 
 from athanor.core.ids import new_id
 from athanor.core.job import JobState
-from athanor.core.ports import EVERYONE
-from athanor.services.retention import Retention, finished_jobs, remove_old_checkpoints
+from athanor.services.retention import Retention, remove_old_checkpoints
 
 SIZE = 10_000
 
@@ -109,10 +107,13 @@ def test_folders_that_are_nobodys_are_left_to_the_sweep(world):
     assert len(there(world)) == 2
 
 
-def test_a_job_is_over_when_it_has_ended_or_is_gone(world):
-    done, waits = world.a_finished_run("done"), world.a_run("waits")
-    gone = new_id()
-    assert finished_jobs(world.records, [done.job.id, waits.job.id, gone]) == {done.job.id, gone}
-    with world.records.change(EVERYONE) as transaction:
-        transaction.jobs.put(replace(waits.job, state=JobState.RUNNING))
-    assert finished_jobs(world.records, [waits.job.id]) == set()
+def test_one_whose_folder_cannot_be_taken_away_keeps_no_other_from_going(world, three, monkeypatch):
+    """Somebody made a beginning, could not end it, and the run was continued since."""
+    gone = world.runs_folder / f"{three[0].run.id}.gone" / "below"
+    gone.mkdir(parents=True)
+    (gone / "file").write_bytes(b"x")
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.rmtree", lambda *_, **__: None)
+        assert removed(world, days=0) == [view.run.id for view in three[1:]]
+    assert ids(three[:1]) <= there(world)
+    assert removed(world, days=0) == [three[0].run.id]

@@ -9,15 +9,18 @@ import os
 import signal
 import time
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from athanor.core.job import MAX_FRUITLESS_ATTEMPTS, JobKind, JobState, Lane, Request
 from athanor.engine import memory
+from athanor.engine.leaderboard import read_leaderboard, write_leaderboard
 from athanor.engine.model_files import read_head, write_head
 from athanor.engine.scores import MeasuredOn, read_scores
 from athanor.errors import Conflict, Impossible, Unavailable
 from athanor.services.execution import Execution
+from athanor.services.references import sweep
 from athanor.worker import supervise as supervising
 from athanor.worker.run import FINISH_SIGNAL, RUNNERS
 from athanor.worker.supervise import run_job, supervise
@@ -142,6 +145,53 @@ def test_a_run_that_goes_on_and_finds_something_better_serves_that_and_its_trial
     assert after[0].id != before[0].id
     assert read_head(yard.place.blobs.local(after[0].artifact))["score"] == 0.99
     assert [(model.id, model.name) for model in after[1:]] == [(model.id, model.name) for model in before[1:]]
+
+
+def a_continuation_that_serves(yard, trainer, first, row):
+    """One after which the row that stood in this place stands on top, and the one that was served below it."""
+
+    def leave_another(given, place):
+        folder = place.run_folder(given.job.subject_id) / "incumbent"
+        head = read_head(folder)
+        files = head.pop("files")
+        write_head(folder, {**head, "score": 0.99}, files)
+        rows = [each for each in read_leaderboard(folder) if each.rank is not None]
+        rows.insert(0, rows.pop(row))
+        write_leaderboard(folder, [replace(each, rank=place) for place, each in enumerate(rows, 1)])
+
+    trainer(leave_another)
+    job = ended(yard, a_taken_continuation(yard, first))
+    assert job.state is SUCCEEDED
+    return yard.models(job)
+
+
+def test_a_model_that_was_served_and_is_behind_now_keeps_its_files_and_the_sweep_leaves_them(
+    yard, trainer, leave_model
+):
+    first = a_run_with_models(yard, trainer, leave_model)
+    before = yard.models(first)
+    after = a_continuation_that_serves(yard, trainer, first, 1)
+    assert (after[0].name, after[1].name) == (before[1].name, before[0].name)
+    assert after[0].artifact not in {None, before[0].artifact}
+    assert after[1] == replace(before[0], rank=2)
+    sweep(yard.place.records, yard.place.blobs, now=yard.place.now() + timedelta(days=2))
+    for model in after[:2]:
+        assert read_head(yard.place.blobs.local(model.artifact))
+
+
+@pytest.mark.parametrize("left", ["nothing", "something else"])
+def test_a_run_that_goes_on_and_whose_files_are_gone_gets_new_ones(yard, trainer, leave_model, left):
+    first = a_run_with_models(yard, trainer, leave_model)
+    before = yard.models(first)
+    yard.place.blobs.delete(before[0].artifact)
+    if left != "nothing":
+        yard.place.blobs.put(f"{before[0].artifact}/model.json", [b"{}"])
+    trainer(at_once)
+    job = ended(yard, a_taken_continuation(yard, first))
+    after = yard.models(job)
+    assert job.state is SUCCEEDED
+    assert after[0].artifact != before[0].artifact
+    assert read_head(yard.place.blobs.local(after[0].artifact))["score"] == before[0].score
 
 
 def test_a_run_that_goes_on_in_vain_keeps_its_models_and_nothing_is_left_among_the_blobs(yard, trainer, leave_model):

@@ -39,6 +39,15 @@ def test_the_locks_of_jobs_that_are_over_go_and_the_others_stay(yard):
     assert not held_by.exists()
 
 
+def test_a_file_among_the_locks_that_is_none_stays(yard):
+    over = a_lock(yard, new_id())
+    stray = over.with_name("somebody else's.lock")
+    stray.touch()
+    remove_locks(yard.place)
+    assert (over.exists(), stray.exists()) == (False, True)
+    stray.unlink()
+
+
 def test_checkpoints_go_when_their_time_is_over(yard, leave_model):
     job = yard.put(replace(yard.a_run(), state=JobState.SUCCEEDED))
     folder = yard.run_folder(job)
@@ -49,12 +58,20 @@ def test_checkpoints_go_when_their_time_is_over(yard, leave_model):
     assert not folder.exists()
 
 
-def test_what_cannot_be_done_now_is_left_to_the_next_round(yard, monkeypatch):
+@pytest.mark.parametrize("error", [Unavailable("The records cannot be reached now."), OSError(39, "not empty")])
+def test_what_cannot_be_done_now_is_left_to_the_next_round_and_all_else_is_done(yard, monkeypatch, caplog, error):
+    done = []
+
     def refuse(*_, **__):
-        raise Unavailable("The records cannot be reached now.")
+        raise error
 
     monkeypatch.setattr(tidying, "remove_old_checkpoints", refuse)
-    tidy(yard.place)
+    monkeypatch.setattr(tidying, "sweep", lambda *_, **__: done.append("blobs"))
+    lock = a_lock(yard, new_id())
+    with caplog.at_level("WARNING"):
+        tidy(yard.place)
+    assert (lock.exists(), done) == (False, ["blobs"])
+    assert [record.step for record in caplog.records] == ["remove_checkpoints"]
 
 
 @pytest.mark.parametrize("breaks", [False, True])

@@ -26,6 +26,7 @@ class Asked:
     rows_for   bytes of memory that the rows were drawn for: for another limit others would be, and the folds not theirs
     continues  it goes on from a training that had ended
     ended      why it ended; None: it did not, or its model is not in place
+    trials_left, trials_beyond  as its result said at its end: `learn.Result`; None: it has not ended
     """
 
     file: Path
@@ -35,6 +36,8 @@ class Asked:
     rows_for: int
     continues: bool = False
     ended: str | None = None
+    trials_left: int | None = None
+    trials_beyond: int | None = None
 
     def write(self, folder: Path) -> None:
         """Keep it in `folder`, durably."""

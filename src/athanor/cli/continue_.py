@@ -102,17 +102,17 @@ def _kept(model: Path) -> Asked:
 
 def _check_unfinished(asked: Asked, model: Path) -> None:
     if asked.ended is not None and model.exists():
-        raise InvalidInput(
-            f"The training of {model} has ended ({asked.ended}). Say how much more: {more_of(asked.plan, model)}",
-            field="time",
-        )
+        more = more_of(asked, model)
+        advice = "Nothing is left to fit." if more is None else f"Say how much more: {more}"
+        raise InvalidInput(f"The training of {model} has ended ({asked.ended}). {advice}", field="time")
 
 
 def _check_gain(asked: Asked, model: Path, more_trials: int | None) -> None:
     """Raises InvalidInput where more time alone can change nothing: all trials are there, and none was cut off."""
     if asked.ended == "schedule complete" and asked.plan.time_limit_s is None and more_trials is None:
+        more = more_of(asked, model)
+        advice = "There are no others to add." if more is None else f"Give more trials: {more}"
         raise InvalidInput(
-            f"The {asked.plan.max_trials} trials that {model} was to have are complete, and more time would change "
-            f"nothing. Give more trials: {more_of(asked.plan, model)}",
+            f"The trials that {model} was to have are complete, and more time would change nothing. {advice}",
             field="more_trials",
         )

@@ -39,6 +39,7 @@ class Picture:
         self._ascii_only = ascii_only
         self._metric = "score"
         self._now = Progressed(fraction=0.0, elapsed_s=0.0, left_s=None, doing="reading")
+        self._told_at_s: float | None = None  # when that was first drawn: from then on it is counted down
         self._rows: tuple[LeaderboardRow, ...] = ()
         self._scores: list[tuple[float, float]] = []  # (seconds, score) of the models on disk
         self._curves: dict[str, FoldFinished] = {}  # the newest of each trial
@@ -57,7 +58,7 @@ class Picture:
 
     @take.register
     def _(self, event: Progressed) -> None:
-        self._now = event
+        self._now, self._told_at_s = event, None
 
     @take.register
     def _(self, event: LeaderboardChanged) -> None:
@@ -115,7 +116,10 @@ class Picture:
         else:
             words += [now.doing, spell_duration(elapsed_s)]
             if now.left_s is not None:
-                words.append(f"{spell_duration(now.left_s)} left")
+                if self._told_at_s is None:
+                    self._told_at_s = elapsed_s
+                left_s = now.left_s - (elapsed_s - self._told_at_s)
+                words.append(f"{spell_duration(max(left_s, 0.0))} left")
             elif self._outlook is not None and self._outlook.needed_s:
                 words.append(f"about {spell_duration(self._outlook.needed_s)} to go")
         if now.memory_bytes and self._ended is None:

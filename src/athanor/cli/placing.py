@@ -1,12 +1,16 @@
-"""A model comes to its place whole or not at all, and takes the place of another in one instant."""
+"""A model comes to its place whole or not at all, and takes the place of another in one instant, where the system can.
+
+Where it cannot, `put_in_place` and `replace_model` say what a kill may leave.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
-from shutil import rmtree
+from shutil import copystat, rmtree
 from typing import TYPE_CHECKING
 
 from athanor.errors import InvalidInput
@@ -20,29 +24,40 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
 def put_in_place(result: Result, model: Path, work: Path) -> None:
-    """The first model of a training at its place, which is free or an empty folder."""
+    """The first model of a training at its place, which is free or an empty folder: whole or not at all.
+
+    Two empty folders are written into, file by file: a mount point, which cannot be replaced, and the one where the
+    command was given, which would be gone for the shell. An error leaves them empty; `kill -9` meanwhile leaves parts.
+    """
     place = model.resolve()
-    if place.exists():  # an empty folder, which may be someone's working directory or a mount point: it stays
-        try:
-            _write(result, place)
-        except OSError:
-            _empty(place)
-            raise
+    if place.exists() and (not place.is_dir() or any(place.iterdir())):
+        raise InvalidInput(f"Something else was put at {model} during the training. Move that away first.")
+    if _is_here(place):
+        _write_into(result, place)
         return
-    _write(result, work / NEW)
+    new = work / NEW
+    _write(result, new)
+    _take_after(place, new)
     try:
-        (work / NEW).rename(place)
+        new.rename(place)  # an empty folder, too
     except OSError as error:
         if error.errno in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
             raise FileExistsError(
                 error.errno, "Something else was put there during the training", str(model)
             ) from error
-        raise
+        if not place.is_dir():
+            raise
+        rmtree(new)
+        _write_into(result, place)
     _sync(place.parent)
 
 
 def replace_model(result: Result, model: Path, work: Path) -> None:
-    """The model in the place of the one before, if there is one: at any instant one of them is there, whole."""
+    """The model in the place of the one before, if there is one: at any instant one of them is there, whole.
+
+    On a disk that cannot exchange two folders none is there between two steps. Who is killed then leaves the one before
+    in `work`, whole, for `put_back`.
+    """
     place = model.resolve()
     if not place.exists() or not any(place.iterdir()):
         put_in_place(result, model, work)
@@ -83,6 +98,32 @@ def _exchange(new: Path, place: Path, *, aside: Path) -> None:
         aside.rename(place)
         raise
     aside.rename(new)
+
+
+def _is_here(place: Path) -> bool:
+    """Whether the command was given in that folder."""
+    try:
+        return place.samefile(Path.cwd())
+    except OSError:  # one of them is not there
+        return False
+
+
+def _take_after(place: Path, new: Path) -> None:
+    """Owner and mode of the empty folder that is replaced, if there is one: it may be private, or shared."""
+    if place.is_dir():
+        stat = place.stat()
+        with suppress(OSError):  # who may not give a folder away
+            os.chown(new, stat.st_uid, stat.st_gid)
+        copystat(place, new)
+
+
+def _write_into(result: Result, place: Path) -> None:
+    """Into an empty folder that stays the one it is."""
+    try:
+        _write(result, place)
+    except OSError:
+        _empty(place)
+        raise
 
 
 def _write(result: Result, folder: Path) -> None:

@@ -18,6 +18,7 @@ from athanor.cli.quantities import parse_duration, spell_duration, spell_size
 from athanor.cli.tables import spell_folds, spell_score
 from athanor.cli.training_file import read_file
 from athanor.cli.work_folder import folds_of, kept_folds, new_folds, remove_left_behind, work_folder
+from athanor.engine.disk import size_of
 from athanor.errors import AthanorError, Conflict, InvalidInput
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ ALSO = ("accuracy", "f1_macro", "roc_auc", "log_loss", "rmse", "mae", "r2")  # s
 KEEP_BACK_S = 0.25  # of the limit, for writing the model and ending this process
 LONGEST_S = 10 * 365 * 86_400
 NOTED_S = 1.0  # how often the seconds that are spent are kept
-MORE_TIME = "5m"  # in the command that is shown
+MORE_TIME, MORE_TRIALS = "5m", 2  # in the command that is shown
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,8 +78,10 @@ class Training:
                     result = self._learn(work, pool, display, endings)
                 before = _score_before(self.model) if had_model else None
                 (replace_model if self.goes_on else put_in_place)(result, self.model, work)
+                left, beyond = result.trials_left, result.trials_beyond
+                ended = replace(self.asked, ended=result.reason, trials_left=left, trials_beyond=beyond)
                 if self.keeps:
-                    replace(self.asked, ended=result.reason).write(work)
+                    ended.write(work)
         why = f"{result.reason} by {endings.finished_by}" if endings.finished_by else result.reason
         elapsed_s = time.monotonic() - self.started
         print_result(
@@ -89,7 +92,8 @@ class Training:
             elapsed_s=elapsed_s,
             peak_memory=pool.peak_memory,
             before=before,
-            more=more_of(self.asked.plan, self.model) if self.keeps else None,
+            keeps=self.keeps,
+            more=more_of(ended, self.model),
         )
 
     def _place(self) -> AbstractContextManager[Path]:
@@ -207,12 +211,14 @@ def print_result(
     elapsed_s: float,
     peak_memory: int,
     before: float | None = None,
+    keeps: bool = False,
     more: str | None = None,
 ) -> None:
     """What the model at its place is worth, and what can be done next.
 
     before  the score of the model that was there before
-    more    the command for a better one; None: nothing is kept to go on from
+    keeps   its folds stand beside it
+    more    the command that goes on from them; None: it would change nothing
     """
     from athanor.engine.model_files import read_head
 
@@ -229,12 +235,14 @@ def print_result(
         print(f"Before: {result.metric} {spell_score(before)}.")
     print(f"Ended after {spell_duration(elapsed_s)} ({why}); at most {spell_size(peak_memory)} of memory.")
     print(f"Model: {model} ({spell_size(size_of(model))}, {members})")
-    if more is not None:
+    if keeps:
         folds = folds_of(model)
-        print(
-            f"Folds: {folds} ({spell_size(size_of(folds))}), to go on from; remove them when the model is good enough"
-        )
-        print(f"More: {more}")
+        advice = "more time would buy nothing: remove them"
+        if more is not None:
+            advice = "to go on from; remove them when the model is good enough"
+        print(f"Folds: {folds} ({spell_size(size_of(folds))}), {advice}")
+        if more is not None:
+            print(f"More: {more}")
     print(f"Trials: {command('leaderboard', model)}")
     print(f"Next: {command('predict', model, file, '--out', 'predictions.csv')}")
 
@@ -246,9 +254,12 @@ def command(*words: object) -> str:
     )
 
 
-def more_of(plan: Plan, model: Path) -> str:
-    """The command for a better model than this plan gave."""
-    return command("continue", model, *(("--time", MORE_TIME) if plan.max_trials is None else ("--more-trials", 2)))
+def more_of(asked: Asked, model: Path) -> str | None:
+    """The command for a better model than this training gave; None where nothing is left to fit."""
+    beyond = MORE_TRIALS if asked.trials_beyond is None else asked.trials_beyond
+    if asked.plan.max_trials is not None and beyond:
+        return command("continue", model, "--more-trials", min(beyond, MORE_TRIALS))
+    return None if asked.trials_left == 0 else command("continue", model, "--time", MORE_TIME)
 
 
 def _score_before(model: Path) -> float | None:

@@ -58,7 +58,7 @@ def read_file(
     size = file.stat().st_size * _inflation(file)
     by_memory = (min(memory_limit, rows_for) - _BESIDE) / _TAKEN
     by_time = _PER_S * (until - time.monotonic())
-    if size > max(min(by_memory, by_time, LARGE), SMALL):
+    if size > min(max(min(by_memory, by_time), SMALL), LARGE):
         return _read_large(
             file,
             options,

@@ -46,6 +46,8 @@ def new_folds(model: Path, *, stay: Callable[[], bool]) -> Iterator[Path]:
             folds.mkdir(exist_ok=True)
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(model)) from error  # the name that people know
+        if not (folds / LOCK).exists():  # nothing is left in a folder of somebody else's, not even a lock
+            _check_new(folds, model)
         with _alone(folds):
             _check_new(folds, model)
             _remove_work(folds)

@@ -24,7 +24,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.errors import Conflict
+from athanor.errors import Conflict, InvalidInput
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,10 @@ class CheckpointStore(Protocol):
     """Where finished folds and the best model so far are kept. The paths it gives are local folders."""
 
     def claim(self, fingerprint: str) -> None:
-        """Say what the folds are made from. Raises Conflict where they were made from something else."""
+        """Say what the folds are made from, and clear away what is not whole.
+
+        Raises Conflict where they were made from something else.
+        """
         ...
 
     def finished(self) -> list[FoldRecord]:
@@ -140,7 +143,10 @@ class FolderCheckpoints:
     def claim(self, fingerprint: str) -> None:
         path = self.folder / "fingerprint"
         if path.exists():
-            if path.read_text() != fingerprint:
+            there = path.read_text()
+            if len(there) != len(fingerprint):
+                raise InvalidInput(f"{path} is damaged. Remove {self.folder}, and train anew.")
+            if there != fingerprint:
                 raise Conflict(
                     f"The checkpoints in {self.folder} were made from other data or another task. Use another folder."
                 )
@@ -151,6 +157,9 @@ class FolderCheckpoints:
         for part in ("snapshots", "new"):
             shutil.rmtree(self.folder / part)
             (self.folder / part).mkdir()
+        for fold in (self.folder / "trials").glob("*/fold-*"):
+            if not _is_whole(fold):  # a disk that failed; a fold that is not there is fitted again
+                shutil.rmtree(fold)
         newest = self.incumbent()
         for folder in (self.folder / "incumbents").iterdir():
             if folder.name not in self._held and (newest is None or folder.name != newest.name):
@@ -292,6 +301,16 @@ class FolderCheckpoints:
 def n_finished(folder: Path) -> int:
     """How many finished folds stand in a run's folder. Makes nothing where there is none."""
     return sum(1 for _ in (folder / "trials").glob("*/fold-*/fold.json"))
+
+
+def _is_whole(fold: Path) -> bool:
+    """Whether a fold's folder holds what was written into it."""
+    try:
+        record = FoldRecord.from_json(json.loads((fold / "fold.json").read_text()))
+        _ = np.load(fold / "out_of_fold.npy", mmap_mode="r", allow_pickle=False)
+        return sha256_of(fold / "model") == dict(record.files)
+    except (OSError, ValueError, TypeError, AttributeError, EOFError):
+        return False
 
 
 def _link_or_copy(source: str, target: str) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,14 +14,15 @@ from tempfile import TemporaryDirectory
 from athanor.engine.budget import Budget
 from athanor.engine.checkpoint import CheckpointStore, FolderCheckpoints
 from athanor.engine.dataset import Dataset
-from athanor.engine.events import Finished, LeaderboardRow, Listener, Started, Warned, ignore
+from athanor.engine.events import Event, Finished, LeaderboardRow, Listener, Outlook, Started, Warned, ignore
 from athanor.engine.leaderboard import write_leaderboard
-from athanor.engine.model_files import copy_model, read_head
+from athanor.engine.model_files import copy_model, link_files, read_head
 from athanor.engine.plan import Plan
 from athanor.engine.pool import LocalPool, Pool
 from athanor.engine.predictor import Predictor
 from athanor.engine.race import Race
 from athanor.engine.scores import read_scores, write_scores
+from athanor.engine.search import entries
 from athanor.engine.task import Task
 from athanor.engine.training_set import TrainingSet, make_training_set
 from athanor.engine.validation import kept_back_s, make_validation_set, validate
@@ -31,9 +33,11 @@ from athanor.errors import NotFound, Unavailable
 class Result:
     """What came of a run: a model in `folder`, and how good it is out-of-fold.
 
-    reason  why the run ended
-    scores  metric → score, for every metric that is defined: on the validation rows where some were given and there was
-            time, else out-of-fold
+    reason         why the run ended
+    scores         metric → score, for every metric that is defined: on the validation rows where some were given and
+                   there was time, else out-of-fold
+    trials_left    that more time would finish
+    trials_beyond  that the schedule has beyond the plan's `max_trials`; both are 0 where no model can be better
     """
 
     leaderboard: tuple[LeaderboardRow, ...]
@@ -42,6 +46,8 @@ class Result:
     score: float
     reason: str
     scores: Mapping[str, float]
+    trials_left: int = 0
+    trials_beyond: int = 0
     _origin: _Origin | None = field(default=None, repr=False)
 
     @cached_property
@@ -58,8 +64,9 @@ class Result:
     ) -> Result:
         """What comes of this run with more seconds, more trials, or both. No fold is fitted twice.
 
-        The model is replaced only by one that is better on rows that both did not see. This result stays as it is: its
-        model can be used, and continued, beside the new one. A pool that was handed to `learn` is used again.
+        The model is replaced only by one that is better on rows that both did not see. This result stays as it is, with
+        all that stands in its folder: it can be used, saved and continued beside the new one. A pool that was handed to
+        `learn` is used again.
 
         Raises InvalidInput where neither is given, NotFound where the folds of the run are gone.
         """
@@ -128,12 +135,19 @@ def learn(
         store.claim(given.fingerprint())
         workers.open(given, store)
         _tell_the_start(given, plan, tell)
-        race = Race(given, plan, clock=clock, pool=workers, checkpoints=store, tell=tell, continues=continues)
+        beyond = _beyond(given, plan)
+        if continues and beyond < 0:
+            tell(Warned(message=_too_few(plan, beyond)))
+        before = store.incumbent() if continues else None
+        ahead = _Ahead(tell)
+        race = Race(given, plan, clock=clock, pool=workers, checkpoints=store, tell=ahead, continues=continues)
         with clock.kept_back(0.0 if held_out is None else kept_back_s(clock)):
             reason = race.run()
         folder = store.incumbent()
         if folder is None:
             raise Unavailable("The model that was saved is gone; did someone clean the folder of the run?")
+        if folder == before:  # whoever has the earlier result reads its leaderboard and scores there
+            folder = _copied(folder, store)
         write_leaderboard(folder, race.leaderboard())  # trials came to an end since the model was saved
         if held_out is not None:
             validated = validate(folder, held_out, clock=clock, seed=plan.seed, tell=tell)
@@ -143,6 +157,7 @@ def learn(
         found = read_head(folder)["score"]
         score = float("nan") if found is None else float(found)
         elapsed_s = time.monotonic() - started
+        is_perfect = score == given.metric.perfect
         tell(Finished(reason=reason, metric=given.metric.name, score=score, elapsed_s=elapsed_s))
         return Result(
             leaderboard=race.leaderboard(),
@@ -151,6 +166,8 @@ def learn(
             score=score,
             reason=reason,
             scores={} if scores is None else scores.by_metric,
+            trials_left=0 if is_perfect else ahead.trials_left,
+            trials_beyond=0 if is_perfect else max(beyond, 0),
             _origin=_Origin(dataset=dataset, task=task, plan=plan, validation=validation, pool=pool, checkpoints=store),
         )
 
@@ -169,6 +186,43 @@ def _tell_the_start(given: TrainingSet, plan: Plan, tell: Listener) -> None:
     )
     if given.n_dropped:
         tell(Warned(message=f"{given.n_dropped:,} rows have no value in {given.task.target!r} and were left out."))
+
+
+def _beyond(given: TrainingSet, plan: Plan) -> int:
+    """How many trials the schedule has beyond `max_trials`; below 0: so many fewer."""
+    if plan.max_trials is None:
+        return 0
+    is_sparse = any(getattr(column, "is_sparse", False) for column in given.features.columns.values())
+    endless = replace(plan, max_trials=sys.maxsize)
+    return len(entries(given.problem.name, endless, is_sparse=is_sparse)) - plan.max_trials
+
+
+def _too_few(plan: Plan, beyond: int) -> str:
+    in_all = (plan.max_trials or 0) + beyond
+    return (
+        f"The schedule of {plan.preset} has {in_all} trial{'' if in_all == 1 else 's'} for this table, not "
+        f"{plan.max_trials}: there are no more to add."
+    )
+
+
+class _Ahead:
+    """Hears what more time would buy, and passes everything on."""
+
+    def __init__(self, tell: Listener) -> None:
+        self._tell = tell
+        self.trials_left = 0
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Outlook):
+            self.trials_left = event.trials_left
+        self._tell(event)
+
+
+def _copied(incumbent: Path, store: CheckpointStore) -> Path:
+    """The same model as an incumbent of its own: links, so that what is put beside one is not beside the other."""
+    with store.new_incumbent() as folder:
+        link_files(incumbent, folder)
+    return folder
 
 
 @contextmanager

@@ -196,7 +196,7 @@ def _work(link: socket.socket, table: Path, folder: Path) -> NoReturn:
             except AthanorError as error:
                 send(link, {"failed": str(error)})
             except OSError as error:
-                send(link, {"unavailable": f"A fold cannot be kept: {error.strerror or error} (disk full?)."})
+                send(link, {"unavailable": f"A fold cannot be kept: {error.strerror or error}."})
             except NeedsRoom:
                 send(link, {"lost": "room"})
             except MemoryError:

@@ -108,7 +108,9 @@ def _of_what_is_left(n_left: int, trials: int, needed_s: float | None, left_s: f
     unfinished = f"{n_left} of {trials} trial{'' if trials == 1 else 's'} {'is' if n_left == 1 else 'are'} unfinished"
     if needed_s is None:
         return f"More time: {unfinished}"
-    about = f"{spell_seconds(needed_s)} or more" if is_least else f"about {spell_seconds(needed_s)}"
+    about = f"about {spell_seconds(needed_s)}"
+    if is_least:  # known from fits that the clock cut short
+        about = f"{spell_seconds(max(needed_s, 1.0))} or more"
     if left_s is None or left_s >= needed_s:
         return f"{unfinished}, {about} to go"
     return f"More time: {unfinished} ({about})"

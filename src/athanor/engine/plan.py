@@ -35,6 +35,10 @@ class Plan:
         """
         if time_limit_s is None and more_trials is None:
             raise InvalidInput("A run goes on with more time or more trials. Give one of them.", field="time_limit_s")
+        if isinstance(time_limit_s, bool) or not isinstance(time_limit_s, int | float | None):
+            raise InvalidInput(f"`time_limit_s` must be a number, got {time_limit_s!r}.", field="time_limit_s")
+        if isinstance(more_trials, bool) or not isinstance(more_trials, int | None):
+            raise InvalidInput(f"`more_trials` must be a whole number, got {more_trials!r}.", field="more_trials")
         if more_trials is not None and more_trials < 1:
             raise InvalidInput(f"`more_trials` must be at least 1, got {more_trials}.", field="more_trials")
         if more_trials is not None and self.max_trials is None:

@@ -277,11 +277,12 @@ class LocalPool:
         used = sum(parts.own for parts in ours) + mapped
         self.memory = sum(parts.own + parts.files for parts in ours)
         self.peak_memory = max(self.peak_memory, self.memory)
-        room = int(_GUARDED * self.memory_limit) - used - self._size * _SHARED
+        used += self._size * _SHARED
+        room = int(_GUARDED * self.memory_limit) - used
         if room <= 0:
             raise Impossible(
-                f"The run needs about {used / 2**20:,.0f} MB before the first fit; the cap is "
-                f"{self.memory_limit / 2**20:,.0f} MB. Raise the cap, or give fewer rows or columns."
+                f"The run needs about {used / 2**20:,.0f} MB before the first fit, with {self._size:,} fits at a time; "
+                f"the cap is {self.memory_limit / 2**20:,.0f} MB. Raise the cap, or give fewer rows, columns or cores."
             )
         return room
 

@@ -255,13 +255,15 @@ def test_a_stream_gives_more_than_one_look_does(world, monkeypatch):
 @pytest.fixture
 def waiting(world, monkeypatch):
     """What happens while a stream waits between two looks, one thing a time."""
-    happens = []
+    happens, passed = [], [1000.0]
 
-    async def sleep(_):
+    async def sleep(seconds):
+        passed[0] += seconds
         if happens:
             happens.pop(0)()
 
     monkeypatch.setattr(event_stream.anyio, "sleep", sleep)
+    monkeypatch.setattr(event_stream.anyio, "current_time", lambda: passed[0])
     return happens
 
 
@@ -281,6 +283,41 @@ def test_a_stream_says_now_and_then_that_it_is_there_and_ends_when_its_time_is_o
     text = world.call("GET", f"/v1/runs/{run}/events/stream").text
     assert text.count(": nothing new\n\n") == event_stream.LONGEST_S / event_stream.HEARTBEAT_S
     assert "event: end" not in text
+
+
+def test_the_time_that_looks_take_counts_for_a_stream_as_well(world, monkeypatch):
+    """Somebody tells without end: there is always more, and nothing is waited for."""
+    monkeypatch.setattr("athanor.api.dialects.native.runs.AT_ONCE", 1)
+    monkeypatch.setattr(event_stream, "AT_ONCE", 1)
+    run = a_run(world, JobState.RUNNING)
+    tell(world, run, *lines(*"abcdefgh"))
+    third, told, passed = event_stream.LONGEST_S / 3, world.services.runs.told, [1000.0]
+
+    def slow(*given, **how):
+        passed[0] += third
+        return told(*given, **how)
+
+    monkeypatch.setattr(world.services.runs, "told", slow)
+    monkeypatch.setattr(event_stream.anyio, "current_time", lambda: passed[0])
+    assert [number for number, _, _ in heard(world, run)] == ["1", "2", "3"]
+
+
+def test_a_client_that_does_not_read_loses_its_stream_when_its_time_is_over(world, monkeypatch):
+    monkeypatch.setattr(event_stream, "LONGEST_S", 0.0)
+    monkeypatch.setattr(event_stream, "GRACE_S", 0.0)
+    first = world.services.runs.told(world.actor, UUID(a_run(world, JobState.RUNNING)))
+    streams = event_stream.OpenStreams(1)
+
+    async def never(*_):
+        await event_stream.anyio.sleep_forever()
+
+    async def two():
+        for _ in range(2):
+            stream = event_stream.EventStream(lambda _: first, first, after=0, streams=streams)
+            await stream({"type": "http", "asgi": {"spec_version": "2.4"}}, never, never)
+
+    event_stream.anyio.run(two)
+    streams.enter()
 
 
 def test_a_stream_of_a_run_that_is_deleted_ends(world, waiting):

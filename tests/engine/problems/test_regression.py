@@ -9,7 +9,7 @@ from athanor.engine.dataset import Numbers, Words
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
 from athanor.engine.schema import ColumnSchema, ColumnType, Storage
-from athanor.errors import InvalidInput
+from athanor.errors import Impossible, InvalidInput
 
 REGRESSION = PROBLEMS["regression"]
 
@@ -33,3 +33,10 @@ def test_values_come_back_as_they_are():
     truth = REGRESSION.truth(Numbers(np.array([1.5, -2.0])), schema)
     assert truth.classes == ()
     assert REGRESSION.predictions(truth.y[:, None], ()).labels() == [1.5, -2.0]
+
+
+def test_values_whose_squares_are_no_numbers_are_refused_in_words():
+    column = Numbers(np.array([1.0, 2.0, 1e150]))
+    schema = ColumnSchema(name="y", type=ColumnType.NUMERIC, storage=Storage.FLOAT)
+    with pytest.raises(Impossible, match=r"as large as 1e\+150, whose squares are no numbers any more. Scale it below"):
+        REGRESSION.truth(column, schema)

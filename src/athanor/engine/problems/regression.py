@@ -17,6 +17,8 @@ from athanor.engine.schema import ColumnSchema, Storage
 from athanor.engine.task import Label
 from athanor.errors import Impossible, InvalidInput
 
+LARGEST = 1e100  # of a target: sums of squares of many such values are numbers still
+
 
 @dataclass(frozen=True, slots=True)
 class Regression:
@@ -43,6 +45,12 @@ class Regression:
         if bool(np.all(column.values == column.values[0])):
             raise Impossible(
                 f"The target {schema.name!r} is {column.values[0]:g} in every row; nothing can be learned."
+            )
+        largest = float(np.abs(column.values).max())
+        if largest > LARGEST:
+            raise Impossible(
+                f"The target {schema.name!r} has values as large as {largest:.0e}, whose squares are no numbers "
+                f"any more. Scale it below {LARGEST:.0e}, or predict its logarithm."
             )
         return Truth(y=column.values)
 
