@@ -90,7 +90,7 @@ def test_what_is_read_in_this_process_depends_on_the_cap(tmp_path, monkeypatch):
 
 
 def test_a_file_that_takes_more_time_to_read_than_is_left_is_given_up_in_words(read_it, monkeypatch):
-    monkeypatch.setattr(training_file, "SMALL", 1)
+    monkeypatch.setattr(training_file, "QUICK", 1)
     with pytest.raises(Impossible, match=r"The time limit ended while .*t\.csv was read: .* give more --time"):
         read_it(TEXT, until=0.0)
 

@@ -45,6 +45,7 @@ class Endings:
         self._budget: Budget | None = None
         self._display: Display | None = None
         self.finished_by: str | None = None  # what asked for the finish, in a user's words
+        self.finished_status = 0  # exit status where the finish came before there was anything to finish with
         for number in NAMES:
             # Under `nohup` SIGHUP is ignored, and stays so.
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
@@ -77,7 +78,7 @@ class Endings:
         elif self._budget is None or self._display is None:
             self._end(taken)
         elif not self._budget.finishing:
-            self.finished_by = NAMES[taken]
+            self.finished_by, self.finished_status = NAMES[taken], 128 + taken
             self._budget.finish()
             self._display.say(
                 f"{NAMES[taken]}: finishing with the best so far. Ctrl-C {'again ' * (taken is signal.SIGINT)}"

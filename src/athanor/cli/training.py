@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from athanor.cli.asked import Asked, note_spent
 from athanor.cli.display import Display, display_for_terminal
 from athanor.cli.endings import Endings
@@ -19,7 +21,7 @@ from athanor.cli.tables import spell_folds, spell_score
 from athanor.cli.training_file import read_file
 from athanor.cli.work_folder import folds_of, kept_folds, new_folds, remove_left_behind, work_folder
 from athanor.engine.disk import size_of
-from athanor.errors import AthanorError, Conflict, InvalidInput
+from athanor.errors import AthanorError, Conflict, Impossible, InvalidInput
 
 if TYPE_CHECKING:
     from athanor.engine.events import Event
@@ -73,7 +75,7 @@ class Training:
                 self._is_discarded = True
                 held.close()
 
-            with self._telling_what_stays(display):
+            with self._telling_what_stays(display, endings):
                 with endings.listening(discard):
                     result = self._learn(work, pool, display, endings)
                 before = _score_before(self.model) if had_model else None
@@ -104,11 +106,14 @@ class Training:
         return new_folds(self.model, stay=lambda: self._has_folds and not self._is_discarded)
 
     @contextmanager
-    def _telling_what_stays(self, display: Display) -> Iterator[None]:
+    def _telling_what_stays(self, display: Display, endings: Endings) -> Iterator[None]:
         try:
             yield
-        except (AthanorError, OSError):
-            if self.keeps and self._has_folds:
+        except (AthanorError, OSError) as error:
+            if isinstance(error, Impossible) and endings.finished_by is not None:
+                display.say(str(error))
+                raise typer.Exit(endings.finished_status) from error
+            if self.keeps and self._has_folds and folds_of(self.model).exists():
                 how = command("continue", self.model)
                 display.say(f"The folds that are finished stay in {folds_of(self.model)}. To go on with them: {how}")
             raise

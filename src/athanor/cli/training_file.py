@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LARGE = 200 * 10**6  # bytes of a file that is not read in one go
 SEGMENTS, ROWS = "segments", "rows"  # below the folder of a training
 SMALL = 4 * 10**6  # bytes of a file that can be read in any memory
+QUICK = 20 * 10**6  # and of one that is read in less time than a process of its own takes to begin
 _INFLATED, _PARQUET = 8, 4  # about how much larger a compressed file is inside, and a Parquet file
 _TAKEN = 5  # bytes of memory that reading a byte of text takes, at the most,
 _BESIDE = 320 * 10**6  # beside those of the processes and libraries, and of what is taken apart at a time
@@ -58,7 +59,7 @@ def read_file(
     size = file.stat().st_size * _inflation(file)
     by_memory = (min(memory_limit, rows_for) - _BESIDE) / _TAKEN
     by_time = _PER_S * (until - time.monotonic())
-    if size > min(max(min(by_memory, by_time), SMALL), LARGE):
+    if size > min(max(by_memory, SMALL), max(by_time, QUICK), LARGE):
         return _read_large(
             file,
             options,
