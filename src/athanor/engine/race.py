@@ -23,7 +23,7 @@ SLACK = 1.3  # a later fold may take this much longer than the first one did
 GRACE_S = 0.3  # for fits that were asked to return what they have
 LATE_S, LATE_SHARE = 3.0, 0.25  # beyond its deadline, and of the limit: a fit that does not come back is ended
 ENDING_S = 0.15  # after the last barrier
-FIRST_S = 1.5  # at least, for the very first one: without it there is no model at all
+FIRST_S = 1.5  # beyond the limit, for the very first one
 TRIES = 3  # of a fold whose process was lost
 
 
@@ -239,7 +239,10 @@ class Race:
     def _call_in(self, under_way: int) -> list[Outcome]:
         """Ask the fits under way for what they have; end those that do not answer."""
         self.pool.hurry()
-        patience_s = GRACE_S if self._standings.records else max(self.clock.left_s() - GRACE_S, FIRST_S)
+        left_s = self.clock.left_s()
+        patience_s = GRACE_S
+        if not self._standings.records:  # without this one there is no model at all
+            patience_s = max(left_s - GRACE_S, FIRST_S + min(left_s, 0.0), GRACE_S)
         until = self.clock.clock() + patience_s
         outcomes: list[Outcome] = []
         while len(outcomes) < under_way and self.clock.clock() < until:
