@@ -113,15 +113,11 @@ def whole(starters: Sequence[Entry], records: Sequence[FoldRecord]) -> list[Entr
 def turns(entry: Entry) -> list[Entry]:
     """The trial, and those before it in whose place it was begun."""
     label = entry.label.removesuffix(_AGAIN)
-    return [
-        replace(
-            entry,
-            trial=_trial(entry.family, entry.options, turn),
-            label=label + _AGAIN * (turn > 0),
-            turn=turn,
-        )
-        for turn in range(entry.turn + 1)
+    earlier = [
+        replace(entry, trial=_trial(entry.family, entry.options, turn), label=label + _AGAIN * (turn > 0), turn=turn)
+        for turn in range(entry.turn)
     ]
+    return [*earlier, entry]
 
 
 def usable(entry: Entry, records: Sequence[FoldRecord]) -> list[FoldRecord]:
