@@ -129,6 +129,11 @@ def make_training_set(dataset: Dataset, task: Task, plan: Plan) -> TrainingSet:
             field="metric",
         )
     names = _feature_names(typed.schema, task)
+    if task.features is None and all(typed.schema[name].type in _UNUSED for name in names):
+        raise Impossible(
+            f"None of the {len(names):,} feature columns says anything: ids, constant columns and pictures are left "
+            "out. Give more columns, or state their types."
+        )
     resolved = replace(task, problem=problem.name, metric=metric.name, features=names)
     return TrainingSet(
         task=resolved,
@@ -189,10 +194,7 @@ def _feature_names(schema: Schema, task: Task) -> tuple[str, ...]:
     if useful:
         return useful
     if names:
-        raise Impossible(
-            f"None of the {len(names):,} feature columns says anything: ids, constant columns and pictures are left "
-            "out. Give more columns, or state their types."
-        )
+        return names  # whoever learns from them says what is wrong, once the target is looked at
     raise Impossible("No feature column is left beside the target.")
 
 
