@@ -192,9 +192,8 @@ def _beyond(given: TrainingSet, plan: Plan) -> int:
     """How many trials the schedule has beyond `max_trials`; below 0: so many fewer."""
     if plan.max_trials is None:
         return 0
-    is_sparse = any(getattr(column, "is_sparse", False) for column in given.features.columns.values())
     endless = replace(plan, max_trials=sys.maxsize)
-    return len(entries(given.problem.name, endless, is_sparse=is_sparse)) - plan.max_trials
+    return len(entries(given.problem.name, endless, is_sparse=given.is_sparse)) - plan.max_trials
 
 
 def _too_few(plan: Plan, beyond: int) -> str:

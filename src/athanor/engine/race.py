@@ -55,8 +55,7 @@ class Race:
     _is_abandoned: bool = field(default=False, init=False)  # fits did not come back when they were called in
 
     def __post_init__(self) -> None:
-        is_sparse = any(getattr(column, "is_sparse", False) for column in self.given.features.columns.values())
-        starters = entries(self.given.problem.name, self.plan, is_sparse=is_sparse)
+        starters = entries(self.given.problem.name, self.plan, is_sparse=self.given.is_sparse)
         self._starters = whole(starters, self.checkpoints.finished()) if self.continues else starters
         known = {entry.trial: entry for entry in starters}
         if self.continues:  # what is served may be made of trials in whose place others were begun

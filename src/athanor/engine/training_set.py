@@ -57,6 +57,11 @@ class TrainingSet:
         return METRICS[self.task.metric or ""]
 
     @property
+    def is_sparse(self) -> bool:
+        """Whether some of the features are sparse vectors: not every family takes them."""
+        return any(getattr(column, "is_sparse", False) for column in self.features.columns.values())
+
+    @property
     def n_folds(self) -> int:
         if not self._validated:  # asked for often, and there may be many rows
             for fold in range(int(self.folds.max()) + 1):
