@@ -47,7 +47,7 @@ has_libgomp "$python" || {
 if command -v uv >/dev/null 2>&1 && uv --version >/dev/null 2>&1; then
     say "Making .venv with uv and $python"
     [ -x .venv/bin/python ] || uv venv --quiet --python "$python" .venv
-    VIRTUAL_ENV="$PWD/.venv" uv pip install --quiet --constraint constraints.txt --editable '.[dev]'
+    VIRTUAL_ENV="$PWD/.venv" uv pip install --quiet --constraint constraints.txt --editable '.[catboost,dev]'
 else
     "$python" -c 'import venv, ensurepip' >/dev/null 2>&1 || {
         say "Python's venv module is not complete."
@@ -56,5 +56,5 @@ else
     }
     say "Making .venv with $python and pip (a minute or two)"
     [ -x .venv/bin/pip ] || "$python" -m venv --clear .venv
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[catboost,dev]'
 fi

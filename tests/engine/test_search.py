@@ -22,12 +22,19 @@ ALL = Plan(preset="best_quality")
 @dataclass(frozen=True)
 class AFamily:
     label: str
-    n: int
+    places: tuple[int, ...]
     problems: frozenset[str] = frozenset({"binary"})
     takes_sparse: bool = True
+    libraries: tuple[str, ...] = ()
+    most_rows: int | None = None
+    distributions: frozenset[str] = frozenset({"gaussian"})
+
+    @property
+    def name(self):
+        return self.label.lower()
 
     def portfolio(self):
-        return tuple({"depth": place} for place in range(self.n))
+        return tuple({"depth": place} for place in range(len(self.places)))
 
 
 class Families(dict):
@@ -37,7 +44,7 @@ class Families(dict):
 
 @pytest.fixture
 def families(monkeypatch):
-    found = Families(a=AFamily("A", 2), b=AFamily("B", 4), c=AFamily("C", 1))
+    found = Families(a=AFamily("A", (2, 5)), b=AFamily("B", (1, 4, 6, 7)), c=AFamily("C", (3,)))
     monkeypatch.setattr(search, "FAMILIES", found)
     return found
 
@@ -46,7 +53,7 @@ def labels(problem="binary", plan=ALL, *, is_sparse=False):
     return [entry.label for entry in entries(problem, plan, is_sparse=is_sparse)]
 
 
-def test_families_take_turns_the_one_with_more_to_try_first(families):
+def test_configurations_start_in_the_order_of_their_places(families):
     assert labels() == ["B", "A", "C", "B-2", "A-2", "B-3", "B-4"]
 
 
@@ -55,10 +62,11 @@ def test_families_take_turns_the_one_with_more_to_try_first(families):
     [
         (Plan(preset="best_quality"), 7),
         (Plan(preset="high_quality"), 7),
-        (Plan(preset="good_quality"), 5),
-        (Plan(preset="medium_quality"), 3),
+        (Plan(preset="good_quality"), 7),
+        (Plan(preset="medium_quality"), 5),
+        (Plan(preset="fast"), 4),
         (Plan(preset="medium_quality", max_trials=2), 2),
-        (Plan(preset="medium_quality", max_trials=6), 3),
+        (Plan(preset="medium_quality", max_trials=6), 5),
         (Plan(preset="best_quality", max_trials=4), 4),
     ],
 )

@@ -97,6 +97,7 @@ class CrossFitter:
                 categorical=parts.view.categorical,
                 seed=seed_for(order.seed, order.trial, order.fold),
                 watch=watch,
+                distribution=given.task.distribution,
             ),
             order.options,
         )

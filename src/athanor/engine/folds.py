@@ -8,18 +8,10 @@ from numpy.typing import NDArray
 from athanor.engine.dataset import Rows
 from athanor.engine.plan import Plan
 from athanor.engine.predictions import Truth
+from athanor.engine.presets import PRESETS
 from athanor.engine.problems import Problem
 from athanor.engine.seeds import seed_for
 from athanor.errors import Impossible
-
-# Rows up to which so many folds pay, per preset: small tables need many (a model goes without 1/K of its rows), large
-# ones cannot afford them. Proposals, not yet tuned against each other (docs/why/schedule.md).
-_FOLDS = {
-    "best_quality": ((1_500, 10), (30_000, 8), (100_000, 5), (None, 3)),
-    "high_quality": ((1_500, 8), (100_000, 5), (None, 3)),
-    "good_quality": ((100_000, 5), (None, 3)),
-    "medium_quality": ((100_000, 3), (None, 2)),
-}
 
 # Rows that a fold validates, or that a fit is stopped by, at most. Half a million where a class is so rare that fewer
 # rows would not have a hundred of it.
@@ -31,7 +23,7 @@ def count_folds(n_rows: int, plan: Plan) -> int:
     """The number of folds for a table of `n_rows`; never more than it has rows."""
     if n_rows < 2:
         raise Impossible(f"A model needs at least 2 rows with a known target, got {n_rows}.")
-    wanted = next(folds for limit, folds in _FOLDS[plan.preset] if limit is None or n_rows <= limit)
+    wanted = next(folds for limit, folds in PRESETS[plan.preset].folds if limit is None or n_rows <= limit)
     return min(wanted, n_rows)
 
 

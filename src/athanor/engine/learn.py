@@ -22,7 +22,7 @@ from athanor.engine.pool import LocalPool, Pool
 from athanor.engine.predictor import Predictor
 from athanor.engine.race import Race
 from athanor.engine.scores import read_scores, write_scores
-from athanor.engine.search import entries
+from athanor.engine.search import starters
 from athanor.engine.task import Task
 from athanor.engine.training_set import TrainingSet, make_training_set
 from athanor.engine.validation import kept_back_s, make_validation_set, validate
@@ -193,7 +193,7 @@ def _beyond(given: TrainingSet, plan: Plan) -> int:
     if plan.max_trials is None:
         return 0
     endless = replace(plan, max_trials=sys.maxsize)
-    return len(entries(given.problem.name, endless, is_sparse=given.is_sparse)) - plan.max_trials
+    return len(starters(given, endless)) - plan.max_trials
 
 
 def _too_few(plan: Plan, beyond: int) -> str:

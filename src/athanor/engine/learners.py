@@ -16,13 +16,14 @@ def import_learners() -> None:
     """
     from athanor.engine.features import VIEWS
     from athanor.engine.metrics import METRICS
-    from athanor.engine.models import FAMILIES
+    from athanor.engine.models import FAMILIES, is_installed
     from athanor.engine.problems import PROBLEMS
 
     with _hidden("sklearn"):
         for name in FAMILIES.names():
-            for library in FAMILIES[name].libraries:
-                import_module(library)
+            if is_installed(FAMILIES[name]):
+                for library in FAMILIES[name].libraries:
+                    import_module(library)
     for registry in (VIEWS, METRICS, PROBLEMS):
         for name in registry.names():
             _ = registry[name]

@@ -21,7 +21,7 @@ from athanor.errors import InvalidInput, NotFound
 
 FORMAT = 1
 HEAD = "model.json"
-SAFE_SUFFIXES = frozenset({".json", ".npy", ".txt"})
+SAFE_SUFFIXES = frozenset({".cbm", ".json", ".npy", ".txt"})
 
 
 def read_head(folder: Path) -> dict[str, Any]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from athanor.engine.presets import PRESETS
 from athanor.errors import InvalidInput
-
-PRESETS = ("best_quality", "high_quality", "good_quality", "medium_quality")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

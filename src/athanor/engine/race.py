@@ -13,7 +13,7 @@ from athanor.engine.incumbent import Incumbent
 from athanor.engine.plan import Plan
 from athanor.engine.pool import LATE, NEEDS_ROOM, OUT_OF_MEMORY, Outcome, Pool
 from athanor.engine.reporter import TOLD_S, Reporter
-from athanor.engine.search import Entry, allowance_s, entries, survivors, turns, usable, whole
+from athanor.engine.search import Entry, allowance_s, starters, survivors, turns, usable, whole
 from athanor.engine.standings import Standings
 from athanor.engine.training_set import TrainingSet
 from athanor.errors import Impossible
@@ -55,9 +55,9 @@ class Race:
     _is_abandoned: bool = field(default=False, init=False)  # fits did not come back when they were called in
 
     def __post_init__(self) -> None:
-        starters = entries(self.given.problem.name, self.plan, is_sparse=self.given.is_sparse)
-        self._starters = whole(starters, self.checkpoints.finished()) if self.continues else starters
-        known = {entry.trial: entry for entry in starters}
+        begun = starters(self.given, self.plan)
+        self._starters = whole(begun, self.checkpoints.finished()) if self.continues else begun
+        known = {entry.trial: entry for entry in begun}
         if self.continues:  # what is served may be made of trials in whose place others were begun
             known = {turn.trial: turn for entry in self._starters for turn in turns(entry)}
         self._standings = Standings(self.given, self.checkpoints, known)

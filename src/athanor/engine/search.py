@@ -10,21 +10,14 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 
 from athanor.engine.checkpoint import FoldRecord
-from athanor.engine.models import FAMILIES, Options
+from athanor.engine.models import FAMILIES, Options, is_installed
 from athanor.engine.plan import Plan
+from athanor.engine.presets import PRESETS
+from athanor.engine.target_distribution import TargetDistribution
+from athanor.engine.training_set import TrainingSet
 from athanor.errors import InvalidInput
-
-# Entries of the portfolio that a preset tries: the later ones cost more than they bring where speed matters.
-_BREADTH: Mapping[str, int | None] = {
-    "best_quality": None,
-    "high_quality": None,
-    "good_quality": 5,
-    "medium_quality": 3,
-}
-
 
 _AGAIN = ", again"  # behind the name of a trial that was begun anew
 
@@ -40,25 +33,61 @@ class Entry:
     turn: int = 0  # how often the configuration was begun anew, because the clock had cut a fold short
 
 
-def entries(problem: str, plan: Plan, *, is_sparse: bool) -> list[Entry]:
-    """The race's starters, in the order in which they pay: families take turns, each with its best first."""
-    names = [
-        name
+def entries(
+    problem: str,
+    plan: Plan,
+    *,
+    is_sparse: bool,
+    n_rows: int | None = None,
+    distribution: TargetDistribution | None = None,
+) -> list[Entry]:
+    """The race's starters, in the order in which they pay: by the places that the families gave to them.
+
+    n_rows  of the table; None: not known yet, nobody is left out for it
+    """
+    allowed = [
+        FAMILIES[name]
         for name in FAMILIES.names()
         if name not in plan.excluded_families
         and problem in FAMILIES[name].problems
         and (FAMILIES[name].takes_sparse or not is_sparse)
     ]
-    if not names:
+    if not allowed:
         raise InvalidInput("Every model family is excluded. Leave at least one in.", field="excluded_families")
-    # Long portfolios first: the family with more to try is the one that pays more.
-    names.sort(key=lambda name: (-len(FAMILIES[name].portfolio()), name))
-    columns = [
-        [_entry(name, place, options) for place, options in enumerate(FAMILIES[name].portfolio())] for name in names
+    fitting = [family for family in allowed if distribution is None or distribution.name in family.distributions]
+    if not fitting:
+        raise InvalidInput(
+            f"None of the families that are left can be fitted by the distribution {distribution}: "
+            f"{', '.join(family.name for family in allowed)}. Leave another one in, or choose another distribution.",
+            field="distribution",
+        )
+    installed = [family for family in fitting if is_installed(family)]
+    if not installed:
+        raise InvalidInput(
+            f"The libraries of these families are not installed: {', '.join(family.name for family in fitting)}. "
+            "Install them, or leave another family in.",
+            field="excluded_families",
+        )
+    suited = [family for family in installed if family.most_rows is None or (n_rows or 0) <= family.most_rows]
+    placed = sorted(
+        (turn, family.name, place) for family in suited or installed for place, turn in enumerate(family.places)
+    )
+    limits = [limit for limit in (PRESETS[plan.preset].n_entries, plan.max_trials) if limit is not None]
+    return [
+        _entry(name, place, FAMILIES[name].portfolio()[place])
+        for _, name, place in placed[: min(limits, default=len(placed))]
     ]
-    turns = [entry for row in zip_longest(*columns) for entry in row if entry is not None]
-    limits = [limit for limit in (_BREADTH[plan.preset], plan.max_trials) if limit is not None]
-    return turns[: min(limits, default=len(turns))]
+
+
+def starters(given: TrainingSet, plan: Plan) -> list[Entry]:
+    """The entries that start on a training set."""
+    return entries(
+        given.problem.name,
+        plan,
+        is_sparse=given.is_sparse,
+        n_rows=given.features.n_rows,
+        distribution=given.task.distribution,
+    )
 
 
 def survivors(

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from athanor.engine.schema import ColumnType
+from athanor.engine.target_distribution import TargetDistribution
 from athanor.errors import InvalidInput
 
 Label = str | int | float | bool  # a class as its owner spells it
@@ -17,7 +18,8 @@ class Task:
     """Target, problem and metric of a supervised run; None means: find out from the data.
 
     `features` None means every column but the target and those in `excluded`. `positive` is the label whose
-    probability a binary metric looks at; None takes the last in sort order.
+    probability a binary metric looks at; None takes the last in sort order. `distribution` is of a regression's target;
+    None fits what the metric asks for.
     """
 
     target: str
@@ -29,6 +31,7 @@ class Task:
     excluded: tuple[str, ...] = ()
     weight: str | None = None  # column of row weights >= 0
     types: Mapping[str, ColumnType] = field(default_factory=dict)
+    distribution: TargetDistribution | None = None
 
     def __post_init__(self) -> None:
         if not self.target:
@@ -43,12 +46,13 @@ class Task:
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> Task:
-        features = given["features"]
+        features, distribution = given["features"], given["distribution"]
         return cls(
             **{
                 **given,
                 "features": None if features is None else tuple(features),
                 "excluded": tuple(given["excluded"]),
                 "types": {name: ColumnType(kind) for name, kind in given["types"].items()},
+                "distribution": None if distribution is None else TargetDistribution(**distribution),
             }
         )

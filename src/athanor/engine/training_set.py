@@ -119,6 +119,14 @@ def make_training_set(dataset: Dataset, task: Task, plan: Plan) -> TrainingSet:
     truth = problem.truth(target, target_schema, positive=task.positive)
     if task.weight is not None:
         truth = replace(truth, weight=row_weights(typed, task.weight))
+    if task.distribution is not None:
+        if truth.classes:
+            raise InvalidInput(
+                f"A distribution belongs to a regression; {task.target!r} is learned as {len(truth.classes):,} "
+                "classes. Leave it out, or choose the problem 'regression'.",
+                field="distribution",
+            )
+        task.distribution.check(truth.y, task.target)
     metric = METRICS[task.metric or task.default_metrics.get(problem.name) or problem.default_metric]
     if problem.name not in metric.problems:
         fitting = ", ".join(name for name in METRICS.names() if problem.name in METRICS[name].problems)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from athanor.engine.metrics import Metric
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import Problem
+from athanor.engine.target_distribution import TargetDistribution
 from athanor.registry import Registry
 
 Options = Mapping[str, int | float | str | bool]  # a configuration, as data
@@ -77,6 +79,7 @@ class FitInput:
     categorical: tuple[int, ...]
     seed: int
     watch: Callable[[Step], bool]  # asked at each step; True: end now and return what is there
+    distribution: TargetDistribution | None = None  # of a quantity; None: as the metric says
 
 
 class FittedModel(Protocol):
@@ -98,6 +101,17 @@ class FittedModel(Protocol):
         ...
 
 
+class Bag(Protocol):
+    """The fold models of one trial, as they are served: all are asked in one go where the family can."""
+
+    def margins(self, X: Any) -> Sequence[NDArray[np.float64]]:
+        """What each fold model says, in their order: the bits that it gives by itself.
+
+        X  (n_rows, n_features) rows in the matrix that the fold models' views share
+        """
+        ...
+
+
 class Family(Protocol):
     """A kind of model. Stateless."""
 
@@ -109,6 +123,11 @@ class Family(Protocol):
     view: str  # a name in VIEWS
     formats: frozenset[str]  # file names that `save` may write
     libraries: tuple[str, ...]  # heavy modules that it imports when it fits or loads; pool processes have them at birth
+    most_rows: int | None  # of a table; with more it is not worth its time. None: any number
+    distributions: frozenset[str]  # of a quantity, that it can be fitted by: names in DISTRIBUTIONS
+    places: tuple[
+        int, ...
+    ]  # of the portfolio's configurations in the schedule of all families: the smaller, the sooner
 
     def portfolio(self) -> tuple[Options, ...]:
         """Configurations worth trying, in the order in which they pay."""
@@ -125,6 +144,18 @@ class Family(Protocol):
         ...
 
     def load(self, folder: Path) -> FittedModel: ...
+
+    def bag(self, models: Sequence[FittedModel], places: Sequence[NDArray[np.intp]]) -> Bag:
+        """Fold models that were loaded, put together to be served.
+
+        places  for each model the features of the shared matrix that its own matrix is made of, in their order
+        """
+        ...
+
+
+def is_installed(family: Family) -> bool:
+    """Whether the libraries that it needs are there: some come with an extra."""
+    return all(find_spec(library.partition(".")[0]) is not None for library in family.libraries)
 
 
 FAMILIES: Registry[Family] = Registry(

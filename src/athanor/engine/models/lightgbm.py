@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.models import Estimate, FitInput, Options, Shape, Step
+from athanor.engine.models import Bag, Estimate, FitInput, FittedModel, Options, Shape, Step
+from athanor.engine.models.bag import FoldBag
 from athanor.engine.models.sampling import sample_rows
 from athanor.engine.models.target import FILE as TARGET_FILE
 from athanor.engine.models.target import Target, load_target, save_target, target_of
@@ -186,6 +187,9 @@ class LightGBM:
     view: str = "codes"
     formats: frozenset[str] = frozenset({MODEL_FILE, TARGET_FILE})
     libraries: tuple[str, ...] = ("lightgbm", "scipy.sparse")
+    most_rows: int | None = None
+    distributions: frozenset[str] = frozenset({"gaussian"})
+    places: tuple[int, ...] = (0, 20, 110, 80, 70, 140)
 
     def portfolio(self) -> tuple[Options, ...]:
         return _PORTFOLIO
@@ -233,6 +237,9 @@ class LightGBM:
         if not target.n_outputs:
             return FittedLightGBM(target, "")
         return FittedLightGBM.of(target, (folder / MODEL_FILE).read_text(encoding="utf-8"))
+
+    def bag(self, models: Sequence[FittedModel], places: Sequence[NDArray[np.intp]]) -> Bag:
+        return FoldBag.of(models, places)
 
 
 @dataclass(frozen=True, slots=True)

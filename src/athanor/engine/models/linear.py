@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.models import Estimate, FitInput, Options, Shape, Step
+from athanor.engine.models import Bag, Estimate, FitInput, FittedModel, Options, Shape, Step
+from athanor.engine.models.bag import FoldBag
 from athanor.engine.models.lbfgs import Function, Point, descend
 from athanor.engine.models.target import FILE as TARGET_FILE
 from athanor.engine.models.target import Fittable, Floats, Quantity, Target, load_target, save_target, target_of
@@ -57,6 +58,9 @@ class Linear:
     view: str = "scaled"
     formats: frozenset[str] = frozenset({WEIGHTS_FILE, TARGET_FILE})
     libraries: tuple[str, ...] = ("scipy.sparse", "threadpoolctl")
+    most_rows: int | None = None
+    distributions: frozenset[str] = frozenset({"gaussian"})
+    places: tuple[int, ...] = (10,)
 
     def portfolio(self) -> tuple[Options, ...]:
         return ({"steps": 100},)
@@ -84,6 +88,9 @@ class Linear:
 
     def load(self, folder: Path) -> FittedLinear:
         return FittedLinear(load_target(folder), np.load(folder / WEIGHTS_FILE, allow_pickle=False))
+
+    def bag(self, models: Sequence[FittedModel], places: Sequence[NDArray[np.intp]]) -> Bag:
+        return FoldBag.of(models, places)
 
 
 # (outputs, y) → (loss of each row, its derivative by the outputs)
