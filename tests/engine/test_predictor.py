@@ -16,7 +16,8 @@ from athanor.engine.learn import learn
 from athanor.engine.model_files import _seal, read_head
 from athanor.engine.plan import Plan
 from athanor.engine.pool import InlinePool
-from athanor.engine.predictor import Predictor, write_predictor
+from athanor.engine.predictor import Predictor
+from athanor.engine.predictor_files import write_predictor
 from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.task import Task
 from athanor.errors import InvalidInput, NotFound
@@ -130,7 +131,7 @@ def test_a_model_is_the_blend_of_its_members_bags(model, table):
     features = predicting.conform(table, model.schema)
     answers = []
     for member in model.members:
-        margins = [fold.model.margins(model.views[fold.view].transform(features)) for fold in member.folds]
+        margins = [fold.model.margins(model.views.fitted[fold.view].transform(features)) for fold in member.folds]
         answers.append(1 / (1 + np.exp(-np.mean(margins, axis=0)[:, 0])))
     expected = sum(member.share * answer for member, answer in zip(model.members, answers, strict=True))
     assert model.predict(table).probabilities[:, 1] == pytest.approx(expected)

@@ -12,7 +12,7 @@ from athanor.engine.ensemble import Weights, alone
 from athanor.engine.leaderboard import write_leaderboard
 from athanor.engine.model_files import read_head
 from athanor.engine.plan import Plan
-from athanor.engine.predictor import write_predictor
+from athanor.engine.predictor_files import write_predictor
 from athanor.engine.reporter import Reporter
 from athanor.engine.scores import write_scores
 from athanor.engine.standings import Standings

@@ -156,24 +156,25 @@ class Columnwise:
             start += encoder.width
 
     def save(self, folder: Path) -> None:
-        columns = [{"column": name, **_described(encoder)} for name, encoder in self.encoders]
-        described = {"is_sparse": self.is_sparse, "encoders": columns}
-        (folder / FILE).write_text(json.dumps(described, ensure_ascii=False), encoding="utf-8")
+        columns = [{"column": name, **described(encoder)} for name, encoder in self.encoders]
+        whole = {"is_sparse": self.is_sparse, "encoders": columns}
+        (folder / FILE).write_text(json.dumps(whole, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Columnwise:
-        described = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        encoders = tuple((each["column"], _restored(each)) for each in described["encoders"])
-        return cls(encoders, described["is_sparse"])
+        whole = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        encoders = tuple((each["column"], _restored(each)) for each in whole["encoders"])
+        return cls(encoders, whole["is_sparse"])
 
 
-def _described(encoder: Encoder) -> dict[str, Any]:
+def described(encoder: Encoder) -> dict[str, Any]:
+    """An encoder as JSON holds it: two with the same description make the same features."""
     if isinstance(encoder, Scaled):
-        return {"kind": "scaled", "facts": encoder.facts(), "inner": _described(encoder.inner)}
+        return {"kind": "scaled", "facts": encoder.facts(), "inner": described(encoder.inner)}
     return {"kind": _WORD_OF[type(encoder)], "facts": encoder.facts()}
 
 
-def _restored(described: Mapping[str, Any]) -> Encoder:
-    if described["kind"] == "scaled":
-        return Scaled.from_facts(_restored(described["inner"]), described["facts"])
-    return _KINDS[described["kind"]](described["facts"])
+def _restored(each: Mapping[str, Any]) -> Encoder:
+    if each["kind"] == "scaled":
+        return Scaled.from_facts(_restored(each["inner"]), each["facts"])
+    return _KINDS[each["kind"]](each["facts"])

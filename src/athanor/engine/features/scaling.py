@@ -62,11 +62,7 @@ class Scaled(Dense):
 
     def _scale(self, raw: NDArray[np.float32], block: NDArray[np.float32]) -> None:
         missing = np.isnan(raw)
-        # In double precision: the difference of two large numbers that float32 can hold may be one that it cannot.
-        value = (np.where(missing, self.median, raw).astype(np.float64) - self.median) * self.factor
-        np.clip(value, -1e100, 1e100, out=value)
-        value /= np.sqrt(1.0 + np.square(value / 3.0))
-        block[:, : self.inner.width] = value
+        block[:, : self.inner.width] = scaled(raw, missing, self.median, self.factor)
         block[:, self.inner.width :] = missing[:, self.flagged]
 
     def facts(self) -> dict[str, Any]:
@@ -80,6 +76,17 @@ class Scaled(Dense):
     def from_facts(cls, inner: Encoder, facts: Facts) -> Scaled:
         median, factor = (np.array(facts[name], np.float32) for name in ("median", "factor"))
         return cls(inner, median, factor, np.array(facts["flagged"], np.int64))
+
+
+def scaled(
+    raw: NDArray[np.float32], missing: NDArray[np.bool_], median: NDArray[np.float32], factor: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """(n_rows, n_features) raw features, scaled: missing ones are 0."""
+    # In double precision: the difference of two large numbers that float32 can hold may be one that it cannot.
+    value = (np.where(missing, median, raw).astype(np.float64) - median) * factor
+    np.clip(value, -1e100, 1e100, out=value)
+    value /= np.sqrt(1.0 + np.square(value / 3.0))
+    return value
 
 
 def _robust(raw: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
