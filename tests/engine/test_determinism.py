@@ -251,7 +251,7 @@ def race(folder, script, *, ensemble, seed=0, size=1, cut_at=None, continues=Fal
     plan = Plan(time_limit_s=None, max_trials=9, ensemble=ensemble)
     clock = Budget(math.inf, jumping(seed))
     with (
-        mock.patch.object(racing, "entries", return_value=starters),
+        mock.patch.object(racing, "starters", return_value=starters),
         mock.patch.object(racing, "whole", return_value=starters),  # no clock has cut them short
         mock.patch("athanor.engine.checkpoint.os.fsync"),
     ):

@@ -325,6 +325,6 @@ def test_a_whole_run_survives_a_process_that_is_killed_in_it(pool, make_table, t
     disturbed = learn(table, task, plan, pool=pool, checkpoints=store, tell=tell)
     calm = learn(table, task, plan, pool=InlinePool())
     assert len(killed) == 2
-    assert len(store.finished()) == 6
+    assert len([record for record in store.finished() if record.fold < 3]) == 6
     assert disturbed.score == calm.score
     assert np.array_equal(disturbed.predictor.predict(table).probabilities, calm.predictor.predict(table).probabilities)

@@ -66,6 +66,7 @@ class Stage:
     limit_s: float | None = None
     continues: bool = False
     ensemble: bool = False
+    preset: str = "best_quality"
     cut_after: int | None = None  # fits, after which the whole process is lost
     at: float = 1000.0
     orders: list = field(default_factory=list)
@@ -88,7 +89,7 @@ class Stage:
         self.budget = Budget(np.inf if self.limit_s is None else self.at + self.limit_s, lambda: self.at)
 
     def race(self):
-        plan = Plan(time_limit_s=self.limit_s, max_trials=9, ensemble=self.ensemble)
+        plan = Plan(time_limit_s=self.limit_s, max_trials=9, ensemble=self.ensemble, preset=self.preset)
         return Race(
             self.given,
             plan,
@@ -159,6 +160,9 @@ class Stage:
     def hurry(self):
         self.hurried = True
 
+    def take_time(self):
+        self.hurried = False
+
     def abandon(self, trials=None):
         late = [each for each in self.under_way if trials is None or each[0].trial in trials]
         for order, _ in late:
@@ -196,7 +200,7 @@ def stage(tmp_path, monkeypatch):
             if given.pop("by_id", False)
             else [Entry(trial=name, family="linear", label=name.upper(), options={"name": name}) for name in script]
         )
-        monkeypatch.setattr(racing, "entries", lambda *_, **__: starters)
+        monkeypatch.setattr(racing, "starters", lambda *_, **__: starters)
         monkeypatch.setattr("athanor.engine.checkpoint.os.fsync", lambda _: None)
         return Stage(given.pop("folder", tmp_path / "run"), **given)
 
@@ -678,3 +682,79 @@ def test_a_run_with_no_time_left_ends_with_what_an_earlier_attempt_finished(stag
     assert second.run() == "time limit"
     assert second.fits() == []
     assert second.saved() == first.saved()
+
+
+# --- models of all rows -----------------------------------------------------------------------------------------------
+
+
+def refitted(stage, **given):
+    """A stage whose preset serves models of all rows; a trial's last fit is that one."""
+    return stage(preset="high_quality", **given)
+
+
+def test_the_members_are_fitted_once_more_on_all_rows_and_served_in_place_of_their_folds(stage):
+    played = refitted(stage, script={"a": [1] * 5, "b": [2] * 5})
+    assert played.run() == "schedule complete"
+    assert played.fits() == ["a0", "b0", "a1", "b1", "a2", "b2", "a3", "b3", "a4"]
+    assert played.saved() == {"a": (1.0, [N_FOLDS])}
+    assert set(read_head(played.store.incumbent())["files"]) == {"models/a/fold-4/model.txt"}
+
+
+def test_a_model_of_all_rows_has_the_score_of_its_folds(stage):
+    played = refitted(stage, script={"a": [1, 2, 1, 2, 99]})
+    played.run()
+    assert read_head(played.store.incumbent())["score"] == 1.5
+    assert [(row.name, row.score, row.folds) for row in played.playing.leaderboard()] == [("A", 1.5, N_FOLDS)]
+    assert [event.fold for event in played.of(FoldFinished)] == ALL
+
+
+def test_where_the_clock_cuts_a_model_of_all_rows_short_the_fold_models_are_served(stage):
+    played = refitted(stage, script={"a": [1] * 5}, limit_s=60.0)
+    played.cuts = lambda order: order.fold == N_FOLDS
+    played.run()
+    assert played.saved() == {"a": (1.0, ALL)}
+    assert "not fitted once more on all rows" in played.of(Warned)[-1].message
+
+
+@pytest.mark.parametrize("said", [{"failed": "all rows are odd"}, {"lost": "a crash"}])
+def test_a_member_that_cannot_be_fitted_on_all_rows_is_served_by_its_folds(stage, said):
+    played = refitted(stage, script={"a": [*[1] * 4, [dict(said) for _ in range(3)]], "b": [2] * 5})
+    played.run()
+    assert played.saved() == {"a": (1.0, ALL)}
+    assert "A" in [row.name for row in played.playing.leaderboard() if row.rank == 1]
+
+
+def test_time_is_kept_for_the_models_of_all_rows(stage):
+    """Eight folds of 6 s leave 12 s of 60: enough for one of 9 s, which was kept."""
+    played = refitted(stage, script={"a": [1] * 5, "b": [2] * 5}, limit_s=60.0)
+    played.lasts = lambda order: 9.0 if order.fold == N_FOLDS else 6.0
+    assert played.run() == "time limit"
+    assert played.fits()[-1] == "a4"
+    assert played.saved() == {"a": (1.0, [N_FOLDS])}
+    assert played.at <= 1060.0
+
+
+def test_who_asks_to_finish_does_not_wait_for_models_of_all_rows(stage):
+    played = refitted(stage, script={"a": [1] * 5})
+    played.after(lambda event: isinstance(event, FoldFinished) and event.fold == 1)
+    assert played.run() == "finish requested"
+    assert played.saved() == {"a": (1.0, [0, 1])}
+
+
+def test_a_race_that_was_cut_off_fits_no_model_of_all_rows_twice(stage, tmp_path):
+    script = {"a": [1] * 5, "b": [2] * 5}
+    with pytest.raises(KeyboardInterrupt):
+        refitted(stage, script=script, folder=tmp_path / "r", cut_after=8).run()
+    resumed = refitted(stage, script=script, folder=tmp_path / "r")
+    resumed.run()
+    assert resumed.fits() == ["a4"]
+    again = refitted(stage, script=script, folder=tmp_path / "r")
+    again.run()
+    assert again.fits() == []
+    assert again.saved() == resumed.saved() == {"a": (1.0, [N_FOLDS])}
+
+
+def test_the_preset_for_speed_serves_one_trial(stage):
+    played = stage(preset="fast", script={"a": [1, -1, 1, -1, 0], "b": [-1, 1, -1, 1, 0]}, ensemble=True)
+    played.run()
+    assert list(played.saved().values()) == [(1.0, [N_FOLDS])]

@@ -142,12 +142,15 @@ class CrossFitter:
         """The model's files, the record, and answers to the fold's own rows; None where these are no finite numbers."""
         given, family = self.given, FAMILIES[order.family]
         fitted = self.clock()
-        margins = model.margins(parts.valid.X)
+        margins = np.empty((0, given.problem.n_margins(given.truth)))
+        score, predicted = float("nan"), fitted
+        if len(parts.valid.truth.y):  # a model of all rows is judged by none
+            margins = model.margins(parts.valid.X)
+            predicted = self.clock()
+            answers = given.problem.predictions(margins, given.truth.classes)
+            score = given.metric.score(parts.valid.truth, answers)
         if not np.isfinite(margins).all():
             return None
-        predicted = self.clock()
-        answers = given.problem.predictions(margins, given.truth.classes)
-        score = given.metric.score(parts.valid.truth, answers)
         folder = self.checkpoints.new_folder()
         model.save(folder)
         record = FoldRecord(

@@ -46,6 +46,7 @@ def select_weights(
     metric: Metric,
     seed: int,
     clock: Clock,
+    max_members: int = MAX_MEMBERS,
 ) -> Weights:
     """The shares that answer best together; the best trial alone where no blend is better.
 
@@ -57,7 +58,7 @@ def select_weights(
     best = best_single(answers, truth, metric)
     if len(answers) == 1 or clock.spent():
         return best
-    selection = _Selection(answers, truth, problem, metric, clock)
+    selection = _Selection(answers, truth, problem, metric, clock, max_members)
     rng = np.random.default_rng(seed)
     shares = selection.shares(np.arange(len(truth.y)), rng)
     if len(shares) < 2:
@@ -101,6 +102,7 @@ class _Selection:
     problem: Problem
     metric: Metric
     clock: Clock
+    max_members: int
 
     def shares(self, rows: NDArray[np.int64], rng: np.random.Generator) -> dict[str, float]:
         """The shares that answer these rows best, averaged over samples of them."""
@@ -110,7 +112,7 @@ class _Selection:
                 break
             for trial, share in self._greedy(rows[sample]).items():
                 counts[trial] += share
-        return _normalized(counts)
+        return _normalized(counts, self.max_members)
 
     def _greedy(self, rows: NDArray[np.int64]) -> dict[str, float]:
         """Add the member that helps most, again and again; keep the prefix that was best."""
@@ -145,9 +147,9 @@ def _samples(n_rows: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
     return [np.sort(rng.choice(n_rows, max(n_rows // 2, 1), replace=False)) for _ in range(HALVES)]
 
 
-def _normalized(counts: Mapping[str, float]) -> dict[str, float]:
-    largest = sorted((trial for trial in counts if counts[trial] > 0), key=lambda trial: (-counts[trial], trial))[
-        :MAX_MEMBERS
-    ]
+def _normalized(counts: Mapping[str, float], max_members: int) -> dict[str, float]:
+    """The shares of the largest, which sum to 1."""
+    chosen = sorted((trial for trial in counts if counts[trial] > 0), key=lambda trial: (-counts[trial], trial))
+    largest = chosen[:max_members]
     total = sum(counts[trial] for trial in largest)
     return {trial: counts[trial] / total for trial in sorted(largest)}

@@ -46,7 +46,8 @@ class Incumbent:
         members = head["members"]
         shares = {member["trial"]: member["share"] for member in members}
         if all(self.standings.n_finished(trial) for trial in shares):
-            self._on_disk = Weights(shares=shares, score=float("nan") if head["score"] is None else head["score"])
+            score = head.get("weighed_score", head["score"])
+            self._on_disk = Weights(shares=shares, score=float("nan") if score is None else score)
             self._saved = (shares, sum(len(member["folds"]) for member in members))
             self._saved_score = self._on_disk.score
 
@@ -84,7 +85,7 @@ class Incumbent:
             gain = self.standings.utility(chosen.shares, n_folds) - self.standings.utility(rival.shares, n_folds)
             if gain < 0:
                 chosen, gain = rival, 0.0
-        n_folds = sum(self.standings.n_finished(trial) for trial in chosen.shares)
+        n_folds = self._n_served(chosen)
         is_known = any(chosen is rival for rival in rivals)
         if is_known and (not self.clock.is_timed or self._saved != (chosen.shares, n_folds)):
             chosen = self.standings.scored_anew(chosen)  # its members have more folds than when it was weighed
@@ -99,12 +100,15 @@ class Incumbent:
         self.barrier_s = max(self.barrier_s, self.clock.clock() - started)
 
     def settle(self) -> None:
-        """Put on disk what was chosen last, where it is not: who fitted its last folds may have ended before that."""
+        """Put on disk what was chosen last, where it is not: who fitted its last models may have ended before that."""
         if self.weights is None:
             return
-        n_folds = sum(self.standings.n_finished(trial) for trial in self.weights.shares)
+        n_folds = self._n_served(self.weights)
         if not self._is_saved(self.weights, n_folds):
             self._save(self.weights, n_folds)
+
+    def _n_served(self, weights: Weights) -> int:
+        return sum(len(self.standings.served(trial)) for trial in weights.shares)
 
     def _is_saved(self, chosen: Weights, n_folds: int) -> bool:
         is_same_score = self._saved_score == chosen.score or (isnan(self._saved_score) and isnan(chosen.score))
@@ -132,8 +136,8 @@ class Incumbent:
 
     def _save(self, chosen: Weights, n_folds: int, *, gain: float | None = None) -> None:
         given = self.standings.given
-        score = self.standings.score(chosen)
-        records = [record for record in self.standings.records.values() if record.trial in chosen.shares]
+        certainty = self.standings.certainty(chosen)
+        records = [record for trial in sorted(chosen.shares) for record in self.standings.served(trial)]
         with self.checkpoints.new_incumbent() as folder:
             write_predictor(
                 folder,
@@ -141,11 +145,12 @@ class Incumbent:
                 task=given.task,
                 schema=given.features.schema,
                 classes=given.truth.classes,
-                score=score,
+                score=self.standings.score(chosen),
+                certainty=certainty,
                 shares=chosen.shares,
                 records=records,
             )
             write_leaderboard(folder, self.standings.leaderboard(chosen))
             write_scores(folder, self.standings.all_scores(chosen, seed=self.plan.seed))
         self._saved, self._saved_score = (chosen.shares, n_folds), chosen.score
-        self.reporter.saved(chosen.shares, score, gain=gain)
+        self.reporter.saved(chosen.shares, certainty.score, gain=gain)

@@ -93,6 +93,10 @@ class Pool(Protocol):
         """All fits under way return what they have."""
         ...
 
+    def take_time(self) -> None:
+        """Fits that start from now on need not hurry any more."""
+        ...
+
     def abandon(self, trials: Collection[str] | None = None) -> list[Outcome]:
         """End the fits under way (None: all of them, else those of some trials), whatever they do. They are lost."""
         ...
@@ -131,6 +135,9 @@ class InlinePool:
 
     def hurry(self) -> None:
         """Nothing is under way between two calls."""
+
+    def take_time(self) -> None:
+        """Nobody is in a hurry."""
 
     def abandon(self, trials: Collection[str] | None = None) -> list[Outcome]:
         del trials
@@ -206,6 +213,10 @@ class LocalPool:
     def hurry(self) -> None:
         if self._closing is not None:
             self._closing[0] = 1
+
+    def take_time(self) -> None:
+        if self._closing is not None:
+            self._closing[0] = 0
 
     def abandon(self, trials: Collection[str] | None = None) -> list[Outcome]:
         busy = [process for process in self._processes if process.order is not None]

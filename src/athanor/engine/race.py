@@ -12,6 +12,7 @@ from athanor.engine.events import LeaderboardRow, Listener
 from athanor.engine.incumbent import Incumbent
 from athanor.engine.plan import Plan
 from athanor.engine.pool import LATE, NEEDS_ROOM, OUT_OF_MEMORY, Outcome, Pool
+from athanor.engine.presets import PRESETS
 from athanor.engine.reporter import TOLD_S, Reporter
 from athanor.engine.search import Entry, allowance_s, starters, survivors, turns, usable, whole
 from athanor.engine.standings import Standings
@@ -20,6 +21,7 @@ from athanor.errors import Impossible
 
 FIRST_ROUND = 0.35  # share of the time in which every entry has its first fold
 SLACK = 1.3  # a later fold may take this much longer than the first one did
+REFIT_SLACK, REFIT_S = 2.0, 0.3  # a fit of all rows may take this much longer than the folds say: its view is made, too
 GRACE_S = 0.3  # for fits that were asked to return what they have
 LATE_S, LATE_SHARE = 3.0, 0.25  # beyond its deadline, and of the limit: a fit that does not come back is ended
 ENDING_S = 0.15  # after the last barrier
@@ -53,14 +55,23 @@ class Race:
     _alone: set[str] = field(default_factory=set, init=False)  # trials whose fits need all the memory
     _has_news: bool = field(default=False, init=False)  # a fold was fitted since the last barrier
     _is_abandoned: bool = field(default=False, init=False)  # fits did not come back when they were called in
+    _is_refitting: bool = field(default=False, init=False)  # the folds are done, the members are fitted on all rows
 
     def __post_init__(self) -> None:
         begun = starters(self.given, self.plan)
-        self._starters = whole(begun, self.checkpoints.finished()) if self.continues else begun
+        self._starters = whole(begun, self._of_folds()) if self.continues else begun
         known = {entry.trial: entry for entry in begun}
         if self.continues:  # what is served may be made of trials in whose place others were begun
             known = {turn.trial: turn for entry in self._starters for turn in turns(entry)}
-        self._standings = Standings(self.given, self.checkpoints, known)
+        preset = PRESETS[self.plan.preset]
+        self._standings = Standings(
+            self.given,
+            self.checkpoints,
+            known,
+            is_refitted=preset.is_refit,
+            max_members=preset.max_members,
+            seed=self.plan.seed,
+        )
         self._reporter = Reporter(
             self._standings,
             self.clock,
@@ -85,6 +96,7 @@ class Race:
             self._barrier(None, self._sound())
         if self._incumbent.weights is None:
             raise Impossible(self._why_nothing())
+        self._refit()
         self._incumbent.settle()
         self._look_ahead()
         self._reporter.progress("finished", fraction=1.0)
@@ -107,6 +119,22 @@ class Race:
             if self._is_perfect():
                 members = self._incumbent.members(without=self._failed)
                 runners = [entry for entry in runners if entry.trial in members]
+
+    def _refit(self) -> None:
+        """Fit the members once more, on all rows, where such models are served and there is time."""
+        weights = self._incumbent.weights
+        if weights is None or not self._standings.is_refitted or self.clock.finishing:
+            return
+        self._is_refitting = True
+        self.pool.take_time()
+        members = [entry for entry in self._sound() if entry.trial in weights.shares]
+        self._round(self.given.n_folds, members)
+        left = [entry.label for entry in members if self._standings.served(entry.trial)[0].fold != self.given.n_folds]
+        if left:
+            self._reporter.warn(
+                f"{', '.join(left)}: not fitted once more on all rows. The models of the folds answer in its place: as "
+                "well, but more slowly."
+            )
 
     def _comebacks(self) -> list[Entry]:
         """Trials that dropped out for want of time, and for which there is some after all."""
@@ -180,7 +208,8 @@ class Race:
             if (entry.trial, fold) not in self._standings.records
         ]
         kept_s = (1 - FIRST_ROUND) * self._fits_left_s() if fold == 0 and self.clock.is_timed else 0.0
-        later = 0 if fold == 0 else len(runners) * (self.given.n_folds - fold - 1)
+        later = 0 if fold == 0 else len(runners) * max(self.given.n_folds - fold - 1, 0)
+        doing = "all rows" if self._is_refitting else f"fold {fold + 1} of {self.given.n_folds}"
         under_way: dict[str, FoldFit] = {}
         while waiting or under_way:
             while waiting and self._has_place(waiting[0], under_way) and self._may_start():
@@ -198,7 +227,7 @@ class Race:
             for outcome in outcomes:
                 del under_way[outcome.order.trial]
                 waiting[:0] = self._note(outcome)
-            self._reporter.progress(f"fold {fold + 1} of {self.given.n_folds}")
+            self._reporter.progress(doing)
 
     def _has_place(self, order: FoldFit, under_way: Mapping[str, FoldFit]) -> bool:
         """Whether the fit may start beside those under way: one that needs all the memory waits for them to end."""
@@ -269,11 +298,11 @@ class Race:
         if record is not None:
             self._take(record)
         elif outcome.failed is not None:
-            self._give_up(order.trial, outcome.failed)
+            self._give_up(order, outcome.failed)
         elif outcome.lost != LATE:
             return self._again(order, outcome.lost or "")
         elif self._fits_left_s() > 0:  # others go on: this one would not come back the next time either
-            self._give_up(order.trial, f"its fit of fold {order.fold + 1} did not come back in time")
+            self._give_up(order, f"its fit of fold {order.fold + 1} did not come back in time")
         return []
 
     def _again(self, order: FoldFit, lost: str) -> list[FoldFit]:
@@ -285,7 +314,7 @@ class Race:
             return [order]
         self._lost[key] = self._lost.get(key, 0) + 1
         if self._lost[key] >= TRIES:
-            self._give_up(order.trial, f"its process was lost {TRIES} times, last by {lost}")
+            self._give_up(order, f"its process was lost {TRIES} times, last by {lost}")
             return []
         if lost != OUT_OF_MEMORY:
             if order.memory is not None:  # a library may break where it gets no memory
@@ -297,9 +326,12 @@ class Race:
         self._max_rows[order.trial] = lighter.max_rows
         return [lighter]
 
-    def _give_up(self, trial: str, reason: str) -> None:
-        entry = self._standings.entries[trial]
-        self._failed[trial] = reason
+    def _give_up(self, order: FoldFit, reason: str) -> None:
+        entry = self._standings.entries[order.trial]
+        if self._is_refitting:  # its fold models are none the worse
+            self._reporter.warn(f"{entry.label} on all rows: {reason}.")
+            return
+        self._failed[order.trial] = reason
         self._reporter.failure(entry, reason)
 
     def _take(self, record: FoldRecord) -> None:
@@ -308,27 +340,32 @@ class Race:
             self._reporter.features(record.n_features)
         self._standings.records[record.trial, record.fold] = record
         self._has_news = True
-        self._reporter.fold(record, restored=False)
+        if record.fold < self.given.n_folds:
+            self._reporter.fold(record, restored=False)
         if record.lightened and record.trial not in self._lightened:
             self._lightened.add(record.trial)
             label = self._standings.entries[record.trial].label
             self._reporter.warn(f"{label}: memory has no room for all of it. It was fitted with {record.lightened}.")
-        if self._standings.is_complete(record.trial):
+        if record.fold < self.given.n_folds and self._standings.is_complete(record.trial):
             self._reporter.trial(self._standings.entries[record.trial])
         self._incumbent.save_first(record.trial)
 
     def _restore(self) -> None:
         """Take up what an earlier attempt, or the run that is continued, finished."""
-        records = self.checkpoints.finished()
+        records, of_folds = self.checkpoints.finished(), self._of_folds()
         for entry in self._starters:
             # A trial that goes on in the place of one that the clock cut short has its other folds already.
-            for record in usable(entry, records):
+            for record in usable(entry, of_folds):
                 records.append(self.checkpoints.adopt(record, entry.trial))
         for record in records:
             if record.trial in self._standings.entries:
                 self._standings.records[record.trial, record.fold] = record
-                self._reporter.fold(record, restored=True)
+                if record.fold < self.given.n_folds:
+                    self._reporter.fold(record, restored=True)
         self._incumbent.restore()
+
+    def _of_folds(self) -> list[FoldRecord]:
+        return [record for record in self.checkpoints.finished() if record.fold < self.given.n_folds]
 
     def _is_sound(self, trial: str) -> bool:
         return trial not in self._failed and self._standings.n_finished(trial) > 0
@@ -349,7 +386,17 @@ class Race:
 
     def _fits_left_s(self) -> float:
         """Seconds until fits must be back: selecting, saving and ending have their share."""
-        return self.clock.left_s() - ENDING_S - GRACE_S - 1.5 * self._incumbent.barrier_s
+        kept_s = 0.0 if self._is_refitting else self._refits_s()
+        return self.clock.left_s() - ENDING_S - GRACE_S - 1.5 * self._incumbent.barrier_s - kept_s
+
+    def _refits_s(self) -> float:
+        """Seconds that fitting the members once more on all rows will take."""
+        weights, n_folds = self._incumbent.weights, self.given.n_folds
+        if weights is None or not self._standings.is_refitted or not self.clock.is_timed:
+            return 0.0
+        lacking = [trial for trial in weights.shares if (trial, n_folds) not in self._standings.records]
+        costs = [self._standings.fold_s(trial) * n_folds / (n_folds - 1) for trial in lacking]
+        return REFIT_S + REFIT_SLACK * max(sum(costs) / self._workers, max(costs, default=0.0)) if lacking else 0.0
 
     def _why_nothing(self) -> str:
         if self.clock.finishing and not self._failed:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from athanor.engine.certainty import Certainty, find_certainty
 from athanor.engine.checkpoint import CheckpointStore, FoldRecord
-from athanor.engine.ensemble import Clock, Weights, alone, best_single, blend, select_weights
+from athanor.engine.ensemble import MAX_MEMBERS, Clock, Weights, alone, best_single, blend, select_weights
 from athanor.engine.evaluation import all_scores
 from athanor.engine.events import LeaderboardRow
 from athanor.engine.leaderboard import rank
@@ -17,6 +18,7 @@ from athanor.engine.predictions import Predictions, Truth
 from athanor.engine.scores import MeasuredOn, Scores
 from athanor.engine.search import Entry
 from athanor.engine.training_set import TrainingSet
+from athanor.engine.uncertainty import standard_error
 
 ENSEMBLE = "ensemble"
 # Rows that are scored by every metric: each save waits for it, and some metrics take all classes in turn.
@@ -25,13 +27,21 @@ SCORED_ROWS, SCORED_CELLS, LEAST_SCORED_ROWS = 200_000, 2_000_000, 5_000
 
 @dataclass(slots=True)
 class Standings:
-    """Records of finished folds by (trial, fold). Folds of a trial count from the first one on, without a gap."""
+    """Records of finished folds by (trial, fold). Folds of a trial count from the first one on, without a gap.
+
+    A model of all rows stands behind the folds, as number `n_folds`: it was validated on no row, so it has no score.
+    """
 
     given: TrainingSet
     checkpoints: CheckpointStore
     entries: Mapping[str, Entry]
+    is_refitted: bool = False  # models of all rows are served
+    max_members: int = MAX_MEMBERS  # of an ensemble
+    seed: int = 0  # of samples of rows
     records: dict[tuple[str, int], FoldRecord] = field(default_factory=dict)
     _answers: dict[tuple[str, int], Predictions] = field(default_factory=dict)
+    _errors: dict[str, float | None] = field(default_factory=dict)  # of the scores of complete trials
+    _certain: tuple[object, Certainty] | None = None  # of what was asked for last
 
     @property
     def n_folds(self) -> int:
@@ -40,9 +50,20 @@ class Standings:
     def n_finished(self, trial: str, *, cap: int | None = None) -> int:
         """Finished folds of a trial, at most `cap`."""
         folds = 0
-        while (trial, folds) in self.records and (cap is None or folds < cap):
+        most = self.n_folds if cap is None else min(cap, self.n_folds)
+        while folds < most and (trial, folds) in self.records:
             folds += 1
         return folds
+
+    def served(self, trial: str) -> list[FoldRecord]:
+        """What answers for a trial: its fold models, or in their place the one of all rows, if it was fitted whole.
+
+        One that the clock cut short may be worse than the bag of the fold models, and nothing would tell.
+        """
+        of_all_rows = self.records.get((trial, self.n_folds))
+        if of_all_rows is not None and not of_all_rows.truncated and self.is_refitted:
+            return [of_all_rows]
+        return [self.records[trial, fold] for fold in range(self.n_finished(trial))]
 
     def n_common(self, shares: Mapping[str, float], *, cap: int | None = None) -> int:
         """Folds that all members have."""
@@ -70,6 +91,16 @@ class Standings:
             score = self.given.metric.score(self._truth(n_folds), self._blended(served.shares, n_folds))
         return None if np.isnan(score) else score
 
+    def certainty(self, served: Weights) -> Certainty:
+        """What is known of a model's answers: how they are calibrated, how far off they and the score may be."""
+        n_folds, score = self.n_common(served.shares), self.score(served)
+        asked = (dict(served.shares), n_folds, score)
+        if self._certain is None or self._certain[0] != asked:
+            answers, truth = self._blended(served.shares, n_folds), self._truth(n_folds)
+            found = find_certainty(answers, truth, self.given.metric, score=score, seed=self.seed)
+            self._certain = asked, found
+        return self._certain[1]
+
     def scored_anew(self, served: Weights) -> Weights:
         """The same blend with its score on all the rows that its members have predicted by now.
 
@@ -81,12 +112,12 @@ class Standings:
         )
 
     def all_scores(self, served: Weights, *, seed: int) -> Scores:
-        """Every metric of a blend, on the rows that its members have predicted; on some of them, where they are many.
+        """Every metric of a blend's answers as they are served, on rows that its members have predicted.
 
-        Its shares were selected on some of these rows, too: `score` is the more careful number.
+        On some of them, where they are many. Its shares were selected on some of these rows, too: `score` is the more careful number.
         """
         n_folds = self.n_common(served.shares)
-        truth, answers = self._truth(n_folds), self._blended(served.shares, n_folds)
+        truth, answers = self._truth(n_folds), self.certainty(served).apply(self._blended(served.shares, n_folds))
         most = min(max(SCORED_CELLS // max(len(truth.classes), 1), LEAST_SCORED_ROWS), SCORED_ROWS)
         if len(truth.y) > most:
             rows = np.sort(np.random.default_rng(seed).choice(len(truth.y), most, replace=False))
@@ -111,9 +142,17 @@ class Standings:
         common = max(set(finished.values()), key=worth)
         answers = {trial: self._of(trial, common) for trial, folds in finished.items() if folds >= common}
         truth, metric = self._truth(common), self.given.metric
-        if not ensemble:
+        if not ensemble or self.max_members == 1:
             return best_single(answers, truth, metric)
-        return select_weights(answers, truth, problem=self.given.problem, metric=metric, seed=seed, clock=clock)
+        return select_weights(
+            answers,
+            truth,
+            problem=self.given.problem,
+            metric=metric,
+            seed=seed,
+            clock=clock,
+            max_members=self.max_members,
+        )
 
     def leaderboard(self, served: Weights | None) -> tuple[LeaderboardRow, ...]:
         """Every trial that has a fold, and the ensemble; what is served stands on top."""
@@ -121,14 +160,32 @@ class Standings:
         if served is None:
             return rank(rows, self.given.metric)
         if len(served.shares) == 1:
-            return rank(rows, self.given.metric, first=next(iter(served.shares)))
+            trial = next(iter(served.shares))
+            rows = [self._as_served(row, served) if row.trial == trial else row for row in rows]
+            return rank(rows, self.given.metric, first=trial)
         members = [record for (trial, _), record in self.records.items() if trial in served.shares]
-        ensemble = self._row("Ensemble", ENSEMBLE, ENSEMBLE, served, members)
+        ensemble = self._as_served(self._row("Ensemble", ENSEMBLE, ENSEMBLE, served, members), served)
         return rank([*rows, ensemble], self.given.metric, first=ENSEMBLE)
 
     def row(self, entry: Entry) -> LeaderboardRow:
         records = [self.records[entry.trial, fold] for fold in range(self.n_finished(entry.trial))]
-        return self._row(entry.label, entry.family, entry.trial, alone(entry.trial), records)
+        row = self._row(entry.label, entry.family, entry.trial, alone(entry.trial), records)
+        return replace(row, score_error=self._error(entry.trial))
+
+    def _as_served(self, row: LeaderboardRow, served: Weights) -> LeaderboardRow:
+        """The row with the score of calibrated answers and what is known of it."""
+        certainty = self.certainty(served)
+        found = certainty.uncertainty
+        return replace(row, score=certainty.score, score_error=None if found is None else found.error)
+
+    def _error(self, trial: str) -> float | None:
+        """Of the score of a trial that has all its folds: others' scores change with the next one."""
+        if not self.is_complete(trial):
+            return None
+        if trial not in self._errors:
+            truth, answers = self._truth(self.n_folds), self._of(trial, self.n_folds)
+            self._errors[trial] = standard_error(self.given.metric, truth, answers, seed=self.seed)
+        return self._errors[trial]
 
     def _row(
         self, name: str, family: str, trial: str, weights: Weights, records: Sequence[FoldRecord]
