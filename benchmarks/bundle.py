@@ -3,6 +3,8 @@
 The bundle is the folder `data` below ATHANOR_SHARED; its `tabular.json` lists the sets: name, task, target, `file` or
 `train_file` and `test_file`, and columns to `drop`. Where there is no test file, a quarter of the rows, drawn with a
 fixed seed, is held out. Each result is a line of JSON in --out; sets that are there already are not run again.
+
+--family trains one family alone; --families prints the table of all families in --out, side by side.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from athanor.engine.models import FAMILIES
 from processes import ATHANOR, Watched, watch
 
 METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
@@ -28,8 +31,14 @@ def main() -> int:
     parser.add_argument("--time", type=int, default=30, help="seconds per training")
     parser.add_argument("--out", type=Path, default=Path("bundle.jsonl"), help="JSON lines to append to")
     parser.add_argument("--only", nargs="+", help="names of sets")
+    parser.add_argument(
+        "--family", nargs="+", default=[""], help="each of these families alone; all: one after the other"
+    )
+    parser.add_argument("--families", action="store_true", help="only print the table of the families in --out")
     parser.add_argument("--table", action="store_true", help="only print the table of what is in --out")
     given = parser.parse_args()
+    if given.families:
+        return print_families(given.out, given.time)
     if not given.table:
         root = os.environ.get("ATHANOR_SHARED")
         if not root:
@@ -39,19 +48,21 @@ def main() -> int:
 
 
 def run_all(data: Path, given: argparse.Namespace) -> None:
-    done = {(result["name"], result["limit"]) for result in read_results(given.out)}
+    done = {(result["name"], result["limit"], result.get("family", "")) for result in read_results(given.out)}
+    families = FAMILIES.names() if given.family == ["all"] else given.family
     for entry in json.loads((data / "tabular.json").read_text()):
-        if entry["task"] not in METRICS or (entry["name"], given.time) in done:
+        if entry["task"] not in METRICS or (given.only and entry["name"] not in given.only):
             continue
-        if given.only and entry["name"] not in given.only:
-            continue
-        result = run_one(data, entry, given.time)
-        print(json.dumps(result), file=sys.stderr, flush=True)
-        with given.out.open("a") as lines:
-            lines.write(json.dumps(result) + "\n")
+        for family in families:
+            if (entry["name"], given.time, family) in done:
+                continue
+            result = run_one(data, entry, given.time, family)
+            print(json.dumps(result), file=sys.stderr, flush=True)
+            with given.out.open("a") as lines:
+                lines.write(json.dumps(result) + "\n")
 
 
-def run_one(data: Path, entry: dict, limit: int) -> dict:
+def run_one(data: Path, entry: dict, limit: int, family: str = "") -> dict:
     with TemporaryDirectory() as name:
         folder = Path(name)
         head, train, test = split(data, entry)
@@ -61,8 +72,10 @@ def run_one(data: Path, entry: dict, limit: int) -> dict:
         command = [*ATHANOR, "train", "train.csv", "--target", target, "--problem", entry["task"], "--metric", metric]
         command += ["--time", str(limit), "--out", "model"]
         command += [word for column in entry.get("drop", ()) for word in ("--exclude", column)]
+        others = [name for name in FAMILIES.names() if family and name != family]
+        command += [word for name in others for word in ("--without", name)]
         trained = watch(command, cwd=folder)
-        result = {"name": entry["name"], "task": entry["task"], "metric": metric, "limit": limit}
+        result = {"name": entry["name"], "task": entry["task"], "metric": metric, "limit": limit, "family": family}
         result |= {"n_train": len(train), "n_test": len(test), "status": trained.status}
         result |= {"train_s": round(trained.seconds, 2), "over_s": round(trained.seconds - limit, 2)}
         result |= {"first_model_s": trained.first("Model on disk"), "peak_mb": round(trained.peak_bytes / 2**20)}
@@ -143,7 +156,7 @@ def read_results(path: Path) -> list[dict]:
 
 
 def print_table(path: Path, limit: int) -> int:
-    results = [result for result in read_results(path) if result["limit"] == limit]
+    results = [each for each in read_results(path) if each["limit"] == limit and not each.get("family")]
     print("| set | metric | out-of-fold | test | train s | over s | first model s | predict s | peak MB |")
     print("|---|---|---|---|---|---|---|---|---|")
     for result in results:
@@ -158,6 +171,27 @@ def print_table(path: Path, limit: int) -> int:
     bad = [r["name"] for r in results if "score" not in r or r["over_s"] > max(2.0, 0.01 * limit)]
     print(f"\n{len(results)} sets, failed or over the limit: {', '.join(bad) or 'none'}")
     return 1 if bad else 0
+
+
+def print_families(path: Path, limit: int) -> int:
+    """Each family alone, and all together: the score on held-out rows, and seconds until all was fitted."""
+    found = {(each["name"], each.get("family", "")): each for each in read_results(path) if each["limit"] == limit}
+    columns = ["", *sorted({family for _, family in found} - {""})]
+    print("| set | metric | " + " | ".join(family or "together" for family in columns) + " |")
+    print("|---|---" + "|---" * len(columns) + "|")
+    for name in dict.fromkeys(name for name, _ in found):
+        cells = [_cell(found.get((name, family))) for family in columns]
+        metric = next(each["metric"] for (of, _), each in found.items() if of == name)
+        print(f"| {name} | {metric} | " + " | ".join(cells) + " |")
+    bad = [f"{name} {family or 'together'}" for (name, family), each in found.items() if "score" not in each]
+    print(f"\n{len(found)} trainings, failed: {', '.join(bad) or 'none'}")
+    return 1 if bad else 0
+
+
+def _cell(result: dict | None) -> str:
+    if result is None:
+        return ""
+    return f"{result['score']:.4g} ({result['train_s']:.0f} s)" if "score" in result else "FAILED"
 
 
 if __name__ == "__main__":

@@ -115,6 +115,7 @@ def open_platform(settings: Settings, *, forks: bool = False) -> Platform:
     from athanor.services.ingest import Ingest
     from athanor.services.jobs import Jobs
     from athanor.services.keys import Keys
+    from athanor.services.model_files import ModelFiles
     from athanor.services.predict import Predict
     from athanor.services.projects import Projects
     from athanor.services.register import Register
@@ -154,6 +155,7 @@ def open_platform(settings: Settings, *, forks: bool = False) -> Platform:
         register=Register(records, blobs, now),
         deploy=Deploy(records, blobs, now),
         predict=predict,
+        model_files=ModelFiles(records, blobs, arrivals),
         collections=Collections(records, blobs, now, arrivals, folders.runs),
         collection_models=CollectionModels(records, blobs, arrivals, train=train, runs=runs, predict=predict),
         collection_rows=CollectionRows(records, blobs, now, arrivals),
@@ -356,7 +358,7 @@ def _worker(settings: Settings) -> Iterator[None]:
 
     def start() -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-m", "athanor.cli.main", "worker"],
+            [sys.executable, "-P", "-m", "athanor.cli.main", "worker"],
             env=environment,
             stdin=subprocess.DEVNULL,
             pass_fds=(theirs,),

@@ -26,6 +26,7 @@ from athanor.core.ids import new_id
 from athanor.core.job import JobState, advance
 from athanor.core.model import Model
 from athanor.core.ports import EVERYONE
+from athanor.engine.model_files import write_head
 from athanor.engine.predictions import Predictions
 from athanor.engine.rows import rows_to_dataset
 from athanor.engine.schema import Schema
@@ -38,6 +39,7 @@ from athanor.services.deploy import Deploy
 from athanor.services.ingest import Ingest
 from athanor.services.jobs import Jobs
 from athanor.services.keys import Keys
+from athanor.services.model_files import ModelFiles
 from athanor.services.predict import LoadedModels, Predict
 from athanor.services.projects import Projects, make_default_project
 from athanor.services.register import Register
@@ -117,6 +119,7 @@ class World:
             register=Register(self.records, self.blobs, self.clock),
             deploy=Deploy(self.records, self.blobs, self.clock),
             predict=predict,
+            model_files=ModelFiles(self.records, self.blobs, arrivals),
             collection_models=CollectionModels(
                 self.records, self.blobs, arrivals, train=train, runs=runs, predict=predict
             ),
@@ -204,7 +207,10 @@ class World:
                     artifact=f"models/{run.id}",
                 )
                 transaction.models.add(model)
-                self.blobs.put(f"models/{run.id}/model.json", [b"{}"])
+                folder = self.folder / f"model-{run.id}"
+                folder.mkdir()
+                write_head(folder, {}, {})
+                self.blobs.put_folder(f"models/{run.id}", folder)
 
     def tell(self, job_id: str, *events: tuple[EventKind, Mapping[str, Any]]) -> None:
         """What a trainer would tell, now."""

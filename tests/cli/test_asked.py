@@ -15,7 +15,7 @@ from athanor.errors import InvalidInput, NotFound
 ORDER = Asked(
     file=Path("/data/flats.csv"),
     options=ReaderOptions(delimiter=";", has_header=False, quote=""),
-    question=Question(target="dear", metric="f1", positive="yes", exclude=("price", "id")),
+    question=Question(target="dear", metric="f1", positive="yes", distribution="quantile:0.9", exclude=("price", "id")),
     plan=Plan(time_limit_s=90.0, max_trials=4, cores=2, seed=7, preset="good_quality", excluded_families=("linear",)),
     rows_for=2**31,
     continues=True,

@@ -5,17 +5,16 @@ import io
 import pytest
 from rich.console import Console
 
-from athanor.cli.display import QUIET_S, LiveDisplay, PlainDisplay, display_for_terminal, line_of
+from athanor.cli.display import LiveDisplay, PlainDisplay, display_for_terminal
+from athanor.engine.event_lines import QUIET_S
 from athanor.engine.events import (
     Finished,
-    FoldFinished,
     IncumbentChanged,
     LeaderboardChanged,
     LeaderboardRow,
     Outlook,
     Progressed,
     Started,
-    TrialFailed,
     TrialFinished,
     Warned,
 )
@@ -32,28 +31,6 @@ PARTIAL = LeaderboardRow(
 
 def an_outlook(message):
     return Outlook(trials=8, trials_left=3, folds_left=9, needed_s=4.0, gained=None, gained_s=4.5, message=message)
-
-
-@pytest.mark.parametrize(
-    ("event", "line"),
-    [
-        (STARTED, "Learning: binary, metric roc_auc, 1,200 rows, 9 features, 5 folds, limit 30 s."),
-        (
-            IncumbentChanged(score=0.87654321, members=1, folds=1, n_folds=10, elapsed_s=2.0),
-            "Model on disk: roc_auc 0.87654 (1 member, 1 of 10 folds).",
-        ),
-        (
-            IncumbentChanged(score=0.9, members=3, folds=3, n_folds=10, elapsed_s=2.0),
-            "Model on disk: roc_auc 0.9 (3 members, 3 of 10 folds).",
-        ),
-        (TrialFinished(**TRIAL, score=0.9, fit_s=4.0), "LightGBM-2: roc_auc 0.9 (4.0 s of fitting)."),
-        (TrialFailed(**TRIAL, reason="no memory"), "LightGBM-2 was given up: no memory"),
-        (Warned(message="Careful."), "Note: Careful."),
-        (FoldFinished(**TRIAL, fold=0, n_folds=5, score=0.9, fit_s=1.0), None),
-    ],
-)
-def test_an_event_is_told_in_one_line_or_not_at_all(event, line):
-    assert line_of(event, "roc_auc") == line
 
 
 def test_a_plain_line_is_stamped_with_the_seconds_since_the_start_and_goes_to_standard_error(capsys):

@@ -33,6 +33,51 @@ def test_with_proba_there_is_one_column_per_class_and_they_sum_to_1(classifier, 
     assert (likelier == frame["prediction"]).all()
 
 
+def test_intervals_lie_around_the_predicted_values_and_hold_most_true_ones(regressor, athanor, tmp_path):
+    out = tmp_path / "answers.parquet"
+    ended = athanor("predict", regressor.model, regressor.file, "--interval", "0.9", "--out", out)
+    assert ended.status == 0, ended.err
+    frame = pl.read_parquet(out)
+    assert frame.columns == ["prediction", "lower", "upper"]
+    assert (frame["lower"] <= frame["prediction"]).all()
+    assert (frame["prediction"] <= frame["upper"]).all()
+    wider = athanor(
+        "predict", regressor.model, regressor.file, "--interval", "0.99", "--out", tmp_path / "wide.parquet"
+    )
+    assert wider.status == 0
+    assert (pl.read_parquet(tmp_path / "wide.parquet")["upper"] > frame["upper"]).all()
+
+
+def test_sets_say_for_each_class_whether_it_may_be_the_one_and_hold_the_answer(classifier, athanor):
+    ended = athanor("predict", classifier.model, classifier.file, "--interval", "0.95")
+    rows = list(csv.DictReader(io.StringIO(ended.out)))
+    assert set(rows[0]) == {"prediction", "set_no", "set_yes"}
+    assert all(row[f"set_{row['prediction']}"] == "true" for row in rows)
+
+
+def test_a_threshold_decides_which_class_is_answered(classifier, athanor):
+    answered = {}
+    for threshold in ("0.001", "0.999"):
+        ended = athanor("predict", classifier.model, classifier.file, "--threshold", threshold)
+        answered[threshold] = ended.out.splitlines().count("yes")
+    assert answered["0.001"] > answered["0.999"]
+
+
+@pytest.mark.parametrize(
+    ("model", "option", "message"),
+    [
+        ("regressor", ("--threshold", "0.3"), "two classes apart"),
+        ("classifier", ("--threshold", "30"), "between 0 and 1"),
+        ("classifier", ("--interval", "90"), "such as 0.9"),
+    ],
+)
+def test_levels_and_thresholds_that_are_none_are_refused(model, option, message, athanor, request):
+    given = request.getfixturevalue(model)
+    ended = athanor("predict", given.model, given.file, *option)
+    assert ended.status == 2
+    assert message in ended.err
+
+
 def test_csv_and_parquet_hold_the_same_answers(regressor, athanor, tmp_path):
     for name in ("answers.csv", "answers.parquet"):
         assert athanor("predict", regressor.model, regressor.file, "--out", tmp_path / name).status == 0

@@ -1,13 +1,12 @@
 """Tables as aligned text."""
 
-import pytest
+from dataclasses import replace
 
 from athanor.cli.tables import (
     LEADERBOARD_HEAD,
     leaderboard_cells,
     live_cells,
     live_head,
-    spell_score,
     table_lines,
 )
 from athanor.engine.events import LeaderboardRow
@@ -22,22 +21,6 @@ def test_a_table_without_rows_is_its_head():
     assert table_lines(("name", "status"), []) == ["name  status"]
 
 
-@pytest.mark.parametrize(
-    ("score", "spelled"),
-    [
-        (None, "-"),
-        (float("nan"), "-"),
-        (0.912345678, "0.91235"),
-        (1.0, "1"),
-        (-0.5, "-0.5"),
-        (123456.7, "123457"),
-        (9.87e-7, "9.87e-07"),
-    ],
-)
-def test_a_score_has_five_digits_and_large_ones_have_no_exponent(score, spelled):
-    assert spell_score(score) == spelled
-
-
 def test_the_live_leaderboard_leaves_out_the_family_and_names_the_metric():
     row = LeaderboardRow(
         rank=1, name="LightGBM-2", family="lightgbm", score=0.9, fit_s=2.0, predict_s=0.1, folds=5, n_folds=5, trial="t"
@@ -45,4 +28,13 @@ def test_the_live_leaderboard_leaves_out_the_family_and_names_the_metric():
     assert live_head("roc_auc") == ("rank", "model", "roc_auc", "fit s", "predict s/1000", "folds")
     shown = dict(zip(LEADERBOARD_HEAD, leaderboard_cells([row])[0], strict=True))
     assert "lightgbm" in shown.values()
-    assert live_cells([row]) == [tuple(cell for name, cell in shown.items() if name != "family")]
+    assert live_cells([row]) == [tuple(cell for name, cell in shown.items() if name not in {"family", "+/-"})]
+
+
+def test_the_error_of_a_score_stands_beside_it_and_a_dash_where_it_is_not_known():
+    row = LeaderboardRow(
+        rank=1, name="n", family="f", score=0.91234, fit_s=2.0, predict_s=0.1, folds=5, n_folds=5, trial="t"
+    )
+    cells = leaderboard_cells([row, replace(row, score_error=0.01234)])
+    shown = [dict(zip(LEADERBOARD_HEAD, each, strict=True)) for each in cells]
+    assert [(each["score"], each["+/-"]) for each in shown] == [("0.91234", "-"), ("0.91234", "0.012")]

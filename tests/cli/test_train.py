@@ -1,5 +1,6 @@
 """`athanor train`: a file becomes a model, and Ctrl-C is no loss."""
 
+import io
 import json
 import re
 import shlex
@@ -12,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+import polars as pl
 import pytest
 
 from athanor.cli import train
@@ -117,6 +119,10 @@ def test_a_numeric_target_is_learned_as_regression(regressor):
         (("--target", "dear", "--metric", "beauty"), "No metric named 'beauty'"),
         (("--target", "dear", "--problem", "guess"), "No problem type named 'guess'"),
         (("--target", "dear", "--metric", "rmse"), "metric 'rmse' does not fit"),
+        (("--target", "dear", "--distribution", "gamma"), "A distribution belongs to a regression"),
+        (("--target", "price", "--distribution", "cauchy"), "No distribution 'cauchy'"),
+        (("--target", "price", "--distribution", "quantile:2"), "must lie between 0 and 1"),
+        (("--target", "price", "--distribution", "gamma:high"), "must be a number, as in quantile:0.9"),
         (("--target", "dear", "--time", "soon"), "'soon' is not a time"),
         (("--target", "dear", "--memory", "much"), "'much' is not a size"),
         (("--target", "dear", "--memory", "1MB"), "at least 64 MB"),
@@ -260,3 +266,16 @@ def test_ctrl_c_pressed_until_it_ends_ends_without_a_model(training, tmp_path):
     assert status == 130, err
     assert err.endswith("athanor: ended without a model (Ctrl-C).\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_quantile_is_learned_when_that_is_asked_for(flats, athanor, tmp_path):
+    words = ("train", flats, "--target", "price", "--exclude", "dear", "--max-trials", 1, "--cores", 1, "--no-keep")
+    shares = {}
+    for level in ("0.1", "0.9"):
+        model = tmp_path / level
+        ended = athanor(*words, "--preset", "fast", "--distribution", f"quantile:{level}", "--out", model)
+        assert ended.status == 0, ended.err
+        answers = pl.read_csv(io.StringIO(athanor("predict", model, flats).out))["prediction"]
+        shares[level] = (pl.read_csv(flats)["price"] < answers).mean()
+    assert shares["0.1"] < 0.35
+    assert shares["0.9"] > 0.65

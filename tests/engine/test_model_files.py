@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 
+import numpy as np
 import pytest
 
 from athanor.engine import model_files
@@ -12,16 +14,17 @@ from athanor.engine.checkpoint import sha256_of
 from athanor.engine.model_files import FORMAT, check_name, copy_model, link_files, read_head, verify_files, write_head
 from athanor.errors import InvalidInput, NotFound
 
-WEIGHTS = "models/t/fold-0/weights.npy"
+WEIGHTS, VIEW = "models/t/fold-0/weights.npy", "views/codes/fold-0/view.json"
 
 
 @pytest.fixture
 def model(tmp_path):
     """A folder with two files and their description."""
     folder = tmp_path / "model"
-    for name in (WEIGHTS, "views/codes/fold-0/view.json"):
+    for name in (WEIGHTS, VIEW):
         (folder / name).parent.mkdir(parents=True)
-        (folder / name).write_text(f"contents of {name}")
+    np.save(folder / WEIGHTS, np.arange(3.0))
+    (folder / VIEW).write_text("{}")
     write_head(folder, {"score": 0.5}, sha256_of(folder))
     return folder
 
@@ -46,7 +49,7 @@ def test_a_model_is_described_as_it_was_written(model):
     head = read_head(model)
     assert head["format"] == FORMAT
     assert head["score"] == 0.5
-    assert set(head["files"]) == {WEIGHTS, "views/codes/fold-0/view.json"}
+    assert set(head["files"]) == {WEIGHTS, VIEW}
 
 
 def test_a_folder_without_a_description_is_no_model(tmp_path):
@@ -104,12 +107,102 @@ def test_a_format_that_this_version_does_not_know_is_refused(model, made_by):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "not json", "[]", "{}", '{"format": 1}', '{"format": "new", "files": {}}', '{"format": 1, "files": 7}']
+    "text",
+    [
+        *("", "not json", "[]", "{}", "null", '{"format": 1}', '{"format": "new", "files": {}}'),
+        *('{"format": 1, "files": 7}', '{"format": Infinity, "files": {}}', "[" * 100_000, "\ud800"),
+    ],
 )
 def test_a_description_that_is_none_is_refused(tmp_path, text):
-    (tmp_path / "model.json").write_text(text)
+    (tmp_path / "model.json").write_bytes(text.encode(errors="surrogatepass"))
     with pytest.raises(InvalidInput, match="is not a model's description"):
         read_head(tmp_path)
+
+
+@pytest.mark.parametrize("files", [None, [], 7, [[WEIGHTS, "0"]], {WEIGHTS: 7}, {WEIGHTS: None}])
+def test_a_description_that_does_not_say_which_files_there_are_is_refused(model, files):
+    forge(model, files=files)
+    with pytest.raises(InvalidInput, match="is not a model's description"):
+        read_head(model)
+
+
+class Bomb:
+    """Pickled, it writes a file where it is unpickled."""
+
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return (open, (str(self.marker), "w"))
+
+
+def array_of(*objects):
+    array = np.empty(len(objects), object)
+    array[:] = objects
+    return array
+
+
+def write_pickle(path, marker):
+    path.write_bytes(pickle.dumps(Bomb(marker)))
+
+
+def write_objects(path, marker):
+    np.save(path, array_of(Bomb(marker)), allow_pickle=True)
+
+
+def write_many(path, marker):
+    with path.open("wb") as file:
+        np.savez(file, weights=array_of(Bomb(marker)))
+
+
+def write_records(path, marker):
+    np.save(path, np.zeros(3, [("weights", "f8")]))
+
+
+def write_words(path, marker):
+    np.save(path, np.array(["weights"]))
+
+
+def write_too_little(path, marker):
+    np.save(path, np.arange(3.0))
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def write_huge(path, marker):
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f8", "fortran_order": False, "shape": (10**15,)})
+
+
+def write_nothing(path, marker):
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [write_pickle, write_objects, write_many, write_records, write_words, write_too_little, write_huge, write_nothing],
+)
+def test_a_file_that_is_no_array_of_numbers_is_refused_whoever_described_it(model, tmp_path, write):
+    write(model / WEIGHTS, tmp_path / "marker")
+    forge(model, files={WEIGHTS: sha256_of((model / WEIGHTS).parent)["weights.npy"]})
+    with pytest.raises(InvalidInput, match=r"weights\.npy is not what Athanor wrote"):
+        verify(model)
+    assert not (tmp_path / "marker").exists()
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((0, 3)), np.array(1.5), np.ones((2, 2), np.float32), np.array([True]), np.arange(2)]
+)
+def test_arrays_of_numbers_are_of_any_shape(model, array):
+    np.save(model / WEIGHTS, array)
+    forge(model, files={WEIGHTS: sha256_of((model / WEIGHTS).parent)["weights.npy"]})
+    verify(model)
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(model):
+    (model / WEIGHTS).unlink()
+    os.mkfifo(model / WEIGHTS)
+    with pytest.raises(InvalidInput, match="not complete"):
+        verify(model)
 
 
 BAD_NAMES = [
@@ -125,6 +218,16 @@ BAD_NAMES = [
     "no_suffix",
     "",
     ".json",
+    "./x.json",
+    "models//x.json",
+    "models/./x.json",
+    "models/x.json/",
+    "models\\x.json",
+    "C:x.json",
+    "a\x00.json",
+    "a\n.json",
+    "größe.json",
+    "a" * 1000 + ".json",
 ]
 
 
@@ -140,6 +243,7 @@ def test_a_file_outside_or_of_a_kind_that_can_hold_code_is_refused(tmp_path, nam
 @pytest.mark.parametrize("name", BAD_NAMES)
 def test_a_description_that_names_such_a_file_is_refused_though_the_file_is_there(model, tmp_path, name):
     (tmp_path / "x.json").write_text("{}")
+    (model / "models" / "x.json").write_text("{}")
     forge(model, files={name: sha256_of(tmp_path)["x.json"]})
     with pytest.raises(InvalidInput, match="A model may not hold the file"):
         verify(model)

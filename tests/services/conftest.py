@@ -19,6 +19,7 @@ from athanor.core.ids import new_id
 from athanor.core.job import Job, JobState, Request, advance
 from athanor.core.model import Model
 from athanor.core.ports import EVERYONE
+from athanor.engine.model_files import write_head
 from athanor.engine.plan import Plan
 from athanor.engine.task import Task
 from athanor.services.collections.collections import Collections
@@ -29,6 +30,7 @@ from athanor.services.deploy import Deploy
 from athanor.services.ingest import Ingest
 from athanor.services.jobs import Jobs
 from athanor.services.keys import Keys
+from athanor.services.model_files import ModelFiles
 from athanor.services.predict import Predict
 from athanor.services.projects import Projects, make_default_project
 from athanor.services.register import Register
@@ -76,6 +78,7 @@ class World:
         self.arrivals = Arrivals(self.records, self.blobs, self.scratch, max_columns=50)
         self.ingest = Ingest(self.records, self.blobs, self.clock, self.arrivals, server_paths=(self.served,))
         self.datasets = Datasets(self.records, self.blobs, self.clock, self.arrivals)
+        self.model_files = ModelFiles(self.records, self.blobs, self.arrivals)
         self.collections = Collections(self.records, self.blobs, self.clock, self.arrivals, self.runs_folder)
         self.collection_rows = CollectionRows(self.records, self.blobs, self.clock, self.arrivals)
         self.train = Train(self.records, self.clock, self.runs_folder)
@@ -154,7 +157,7 @@ class World:
         self.put_in_state(view, JobState.SUCCEEDED)
         folder = self.folder / f"model-{view.run.id}"
         folder.mkdir()
-        (folder / "model.json").write_text("{}")
+        write_head(folder, {}, {})
         artifact = f"models/{new_id()}"
         self.blobs.put_folder(artifact, folder)
         with self.records.change(EVERYONE) as transaction:

@@ -12,6 +12,7 @@ from athanor.core.ids import new_id
 from athanor.core.job import LEASE, JobKind, JobState, Request
 from athanor.core.ports import EVERYONE
 from athanor.engine.events import LeaderboardRow, Progressed
+from athanor.engine.model_files import read_head
 from athanor.errors import Conflict, InvalidInput, NotFound, ScopeMissing
 from athanor.services.aliases import Naming, give_name
 from athanor.services.runs import JOB_SORTS, RUN_SORTS
@@ -253,7 +254,7 @@ def test_deleting_a_run_leaves_its_registered_model_at_work(world):
     deployed = world.deploy.best(world.actor, view.run.id)
     world.runs.delete(world.actor, view.run.id)
     assert world.register.get(world.actor, deployed.registered.id).is_deployed
-    assert (world.blobs.local(deployed.version.artifact) / "model.json").read_text() == "{}"
+    assert read_head(world.blobs.local(deployed.version.artifact))["files"] == {}
 
 
 def test_a_running_run_must_be_stopped_before_it_is_deleted(world):

@@ -12,10 +12,10 @@ import typer
 from athanor.cli.asked import Asked, read_asked, read_spent
 from athanor.cli.epilogs import as_written
 from athanor.cli.placing import check_replaceable
-from athanor.cli.quantities import parse_size
 from athanor.cli.training import Training, limit_of, more_of
 from athanor.cli.work_folder import folds_of
 from athanor.errors import InvalidInput, NotFound
+from athanor.quantities import parse_size
 
 EPILOG = as_written("""
 Examples:

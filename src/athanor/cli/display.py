@@ -7,18 +7,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, Self
 
-from athanor.cli.quantities import spell_duration, spell_size
-from athanor.cli.tables import spell_score
-
 if TYPE_CHECKING:
     from types import TracebackType
 
     from rich.console import Console, Group
 
-    from athanor.engine.events import Event, Progressed
-
-QUIET_S = 30.0  # so long nothing is said before a line tells that the run lives; longer in long runs
-SAVED_S = 1.0  # a better model is told at most once a second
+    from athanor.engine.events import Event
 
 
 class Display(Protocol):
@@ -45,14 +39,13 @@ def display_for_terminal(elapsed_s: Callable[[], float]) -> Display:
 
 
 class PlainDisplay:
-    """One line per event that matters, stamped with the seconds since the start. Not many: someone keeps them."""
+    """One line per event that matters, stamped with the seconds since the start."""
 
     def __init__(self, elapsed_s: Callable[[], float]) -> None:
+        from athanor.engine.event_lines import Lines
+
         self._elapsed_s = elapsed_s
-        self._metric = "score"
-        self._outlook = ""
-        self._said_s = 0.0
-        self._saved_s = -SAVED_S
+        self._lines = Lines(elapsed_s)
 
     def __enter__(self) -> Self:
         return self
@@ -61,34 +54,14 @@ class PlainDisplay:
         pass
 
     def tell(self, event: Event) -> None:
-        line = self._line_of(event)
+        line = self._lines.of(event)
         if line:
             self.say(line)
 
     def say(self, line: str) -> None:
-        self._said_s = self._elapsed_s()
+        now = self._lines.said()
         with _whoever_listens():
-            print(f"[{self._said_s:6.1f} s] {line}", file=sys.stderr, flush=True)
-
-    def _line_of(self, event: Event) -> str | None:
-        from athanor.engine import events
-
-        now = self._elapsed_s()
-        match event:
-            case events.Started():
-                self._metric = event.metric
-            case events.Outlook():
-                self._outlook = event.message
-            case events.Finished():
-                return self._outlook
-            case events.Progressed():
-                is_quiet = now - self._said_s >= max(QUIET_S, now / 20)
-                return spell_progress(event) if is_quiet else None
-            case events.IncumbentChanged():
-                if now - self._saved_s < SAVED_S:
-                    return None
-                self._saved_s = now
-        return line_of(event, self._metric)
+            print(f"[{now:6.1f} s] {line}", file=sys.stderr, flush=True)
 
 
 class LiveDisplay:
@@ -120,6 +93,7 @@ class LiveDisplay:
         self._live.stop()
 
     def tell(self, event: Event) -> None:
+        from athanor.engine.event_lines import line_of
         from athanor.engine.events import Started, Warned
 
         self._picture.take(event)
@@ -144,35 +118,3 @@ class LiveDisplay:
 def _whoever_listens() -> suppress:
     """A closed terminal or pipe ends no training, nor does a signal that has a word to say in the middle of a line."""
     return suppress(OSError, RuntimeError)
-
-
-def line_of(event: Event, metric: str) -> str | None:
-    """The event in words; None for those that only a picture shows."""
-    from athanor.engine import events
-
-    match event:
-        case events.Started():
-            limit = "no time limit" if event.time_limit_s is None else f"limit {spell_duration(event.time_limit_s)}"
-            return (
-                f"Learning: {event.problem}, metric {event.metric}, {event.n_rows:,} rows, "
-                f"{event.n_features} features, {event.n_folds} folds, {limit}."
-            )
-        case events.IncumbentChanged():
-            members = "1 member" if event.members == 1 else f"{event.members} members"
-            folds = f"{event.folds} of {event.n_folds} folds"
-            return f"Model on disk: {metric} {spell_score(event.score)} ({members}, {folds})."
-        case events.TrialFinished():
-            return f"{event.label}: {metric} {spell_score(event.score)} ({spell_duration(event.fit_s)} of fitting)."
-        case events.TrialFailed():
-            return f"{event.label} was given up: {event.reason}"
-        case events.Warned():
-            return f"Note: {event.message}"
-        case _:
-            return None
-
-
-def spell_progress(event: Progressed) -> str:
-    """How far the run is, in a line."""
-    left = "" if event.left_s is None else f", {spell_duration(event.left_s)} left"
-    used = f", {spell_size(event.memory_bytes)} of memory" if event.memory_bytes else ""
-    return f"{event.fraction:.0%}, {event.doing}{left}{used}."

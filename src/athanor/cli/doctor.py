@@ -15,8 +15,8 @@ from pathlib import Path
 import typer
 
 from athanor.cli.epilogs import as_written
-from athanor.cli.quantities import spell_size
 from athanor.cli.serve import DataOption
+from athanor.quantities import spell_size
 
 EPILOG = as_written("""
 Examples:

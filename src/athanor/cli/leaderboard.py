@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -15,18 +16,21 @@ Example:
 
   athanor leaderboard data-model
 
-The score is out-of-fold: of rows that the fold's model did not see. The first row is what is
-served. Rows without a rank are trials that did not get all their folds.
+The score is out-of-fold: of rows that the fold's model did not see; `+/-` is its standard error.
+The first row is what is served. Rows without a rank are trials that did not get all their folds.
 """)
 
 
 def leaderboard(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a model that `athanor train` made.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model of `athanor train`: its folder, or exported.")],
 ) -> None:
     """Print the trials of a model's training, best first."""
     from athanor.engine.leaderboard import read_leaderboard
+    from athanor.engine.model_archive import open_model
 
-    rows = read_leaderboard(model)
+    folder, keep = open_model(model)
+    with keep or nullcontext():
+        rows = read_leaderboard(folder)
     print_table(LEADERBOARD_HEAD, leaderboard_cells(rows), right=LEADERBOARD_RIGHT)
     if rows and rows[0].rank is not None and rows[0].folds < rows[0].n_folds:
         print(f"{rows[0].name} is served and partial: {spell_folds(rows[0])}.")

@@ -9,7 +9,19 @@ from typing import Annotated, Any
 
 import typer
 
-from athanor.cli import continue_, doctor, keys, leaderboard, predict, profile, serve, train
+from athanor.cli import (
+    continue_,
+    doctor,
+    export,
+    import_,
+    importance,
+    keys,
+    leaderboard,
+    predict,
+    profile,
+    serve,
+    train,
+)
 from athanor.cli.disk_errors import in_words
 from athanor.cli.epilogs import as_written
 from athanor.cli.process_clock import process_start
@@ -46,6 +58,9 @@ app.command("train", epilog=train.EPILOG)(train.train)
 app.command("continue", epilog=continue_.EPILOG)(continue_.continue_)
 app.command("predict", epilog=predict.EPILOG)(predict.predict)
 app.command("leaderboard", epilog=leaderboard.EPILOG)(leaderboard.leaderboard)
+app.command("importance", epilog=importance.EPILOG)(importance.importance)
+app.command("export", epilog=export.EPILOG)(export.export)
+app.command("import", epilog=import_.EPILOG)(import_.import_)
 app.command("serve", epilog=serve.SERVE_EPILOG)(serve.serve)
 app.command("worker", epilog=serve.WORKER_EPILOG)(serve.worker)
 app.command("run-job", hidden=True)(serve.run_job)

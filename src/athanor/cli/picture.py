@@ -7,9 +7,8 @@ from functools import singledispatchmethod
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from athanor.cli.quantities import spell_duration, spell_size
 from athanor.cli.sparkline import bar, over_time, sparkline
-from athanor.cli.tables import live_cells, live_head, spell_score
+from athanor.cli.tables import live_cells, live_head
 from athanor.engine.events import (
     Finished,
     FoldFinished,
@@ -20,6 +19,7 @@ from athanor.engine.events import (
     Progressed,
     Started,
 )
+from athanor.quantities import spell_duration, spell_score, spell_size
 
 if TYPE_CHECKING:
     from rich.console import Group

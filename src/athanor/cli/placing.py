@@ -13,12 +13,14 @@ from pathlib import Path
 from shutil import copystat, rmtree
 from typing import TYPE_CHECKING
 
+from athanor.engine.model_files import BESIDE
 from athanor.errors import InvalidInput
 
 if TYPE_CHECKING:
     from athanor.engine.learn import Result
 
-PARTS = frozenset({"model.json", "models", "views", "leaderboard.json", "scores.json"})  # of a model's folder
+# Of a model's folder.
+PARTS = frozenset({"model.json", "models", "views", "certainty", *BESIDE})
 NEW, BEFORE = "model", "model-before"  # in the folder of the training
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 

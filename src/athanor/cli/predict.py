@@ -11,8 +11,8 @@ import typer
 from athanor.cli import reading_options as reading
 from athanor.cli.epilogs import as_written
 from athanor.cli.output_files import check_output, whole_file, write_rejects_file
-from athanor.cli.quantities import spell_duration
 from athanor.errors import InvalidInput
+from athanor.quantities import spell_duration
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,17 +26,19 @@ Examples:
   athanor predict data-model new.csv                           CSV on standard output
   athanor predict data-model new.csv --out answers.parquet     CSV or Parquet, by the ending
   athanor predict data-model new.csv --proba --out answers.csv
+  athanor predict data-model new.csv --interval 0.9            also where the truth is 90 times in 100
 
 The file needs the columns that the model was trained on; others are ignored, and the target may be
 missing. The answers stand in the order of the rows: `prediction`, and with --proba one
-`proba_<class>` per class.
+`proba_<class>` per class. --interval adds `lower` and `upper` to numbers, and one `set_<class>` per
+class, true where it may be the one. The model may be the one file of `athanor export`.
 """)
 ENDINGS = (".csv", ".parquet")
 SHOWN = 5  # line numbers that a message lists
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a model that `athanor train` made.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model of `athanor train`: its folder, or exported.")],
     file: Annotated[
         Path,
         typer.Argument(
@@ -45,6 +47,19 @@ def predict(
     ],
     *,
     proba: Annotated[bool, typer.Option("--proba", help="Also the probability of each class.")] = False,
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            metavar="LEVEL",
+            help="Also intervals, or sets of classes, that hold the truth in this share of cases, such as 0.9.",
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P", help="Answer the positive class where its probability is greater. [default: the model's own]"
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="File to write; .csv or .parquet. [default: standard output, as CSV]"),
@@ -86,20 +101,26 @@ def predict(
 
     from athanor.engine.frames import to_dataset
     from athanor.engine.learners import import_learners
+    from athanor.engine.model_archive import open_model
     from athanor.engine.predictor import Predictor
     from athanor.engine.readers import read
 
     begun = monotonic()
     import_learners()
-    predictor = Predictor.load(model)
+    folder, keep = open_model(model)
+    predictor = Predictor.load(folder, keep=keep)
     if proba and not predictor.classes:
         raise InvalidInput("This model predicts a number, so there are no classes for --proba to show.", field="proba")
+    if threshold is not None and len(predictor.classes) != 2:
+        raise InvalidInput(
+            "--threshold is for models that tell two classes apart, and this one does not.", field="threshold"
+        )
     table = read(file, options=options, schema=predictor.schema)
     if rejects is None and table.n_rejected:
         raise InvalidInput(_refusal(table, file), field="rejects")
     for warning in table.warnings:
         print(f"athanor: {warning}", file=sys.stderr)
-    answers = predictor.predict(to_dataset(table.frame, table.schema))
+    answers = predictor.predict(to_dataset(table.frame, table.schema), level=interval, threshold=threshold)
     if rejects is not None:
         write_rejects_file(rejects, table.rejects)
     _write(_answer_frame(answers, proba=proba), out)
@@ -137,6 +158,12 @@ def _answer_frame(answers: Predictions, *, proba: bool) -> pl.DataFrame:
         columns += [
             pl.Series(f"proba_{_spell(label)}", answers.probabilities[:, place])
             for place, label in enumerate(answers.classes)
+        ]
+    if answers.lower is not None and answers.upper is not None:
+        columns += [pl.Series("lower", answers.lower), pl.Series("upper", answers.upper)]
+    if answers.sets is not None:
+        columns += [
+            pl.Series(f"set_{_spell(label)}", answers.sets[:, place]) for place, label in enumerate(answers.classes)
         ]
     return pl.DataFrame(columns)
 

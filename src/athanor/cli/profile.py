@@ -18,8 +18,8 @@ from athanor.cli import reading_options as reading
 from athanor.cli.endings import Endings
 from athanor.cli.epilogs import as_written
 from athanor.cli.output_files import check_output, whole_file, write_rejects_file
-from athanor.cli.quantities import spell_duration, spell_size
 from athanor.errors import InvalidInput
+from athanor.quantities import spell_duration, spell_size
 
 if TYPE_CHECKING:
     from athanor.engine.profile import Profile

@@ -9,6 +9,7 @@ from athanor.errors import InvalidInput
 
 if TYPE_CHECKING:
     from athanor.engine.schema import Schema
+    from athanor.engine.target_distribution import TargetDistribution
     from athanor.engine.task import Label, Task
 
 
@@ -19,11 +20,12 @@ class Question:
     metric: str | None = None
     positive: str | None = None
     weight: str | None = None
+    distribution: str | None = None  # `quantile:0.9`
     exclude: tuple[str, ...] = ()
 
     def check_names(self) -> None:
         """Before anything is read, raise what is wrong with any table: NotFound for a problem or metric that does not
-        exist, InvalidInput where the words contradict each other.
+        exist, InvalidInput where the words contradict each other or name no distribution.
         """
         if self.target in self.exclude:
             raise InvalidInput(
@@ -38,6 +40,7 @@ class Question:
             _ = PROBLEMS[self.problem]
         if self.metric is not None:
             _ = METRICS[self.metric]
+        _ = self._distribution
 
     def task(self, schema: Schema) -> Task:
         """The task for a table of these columns. Raises InvalidInput naming the columns that there are."""
@@ -52,7 +55,14 @@ class Question:
             positive=None if self.positive is None else _label(self.positive, schema, self.target),
             excluded=self.exclude,
             weight=self.weight,
+            distribution=self._distribution,
         )
+
+    @property
+    def _distribution(self) -> TargetDistribution | None:
+        from athanor.engine.target_distribution import TargetDistribution
+
+        return None if self.distribution is None else TargetDistribution.parse(self.distribution)
 
 
 def _label(text: str, schema: Schema, target: str) -> Label:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isnan
 from typing import TYPE_CHECKING
+
+from athanor.quantities import spell_score
 
 if TYPE_CHECKING:
     from athanor.engine.events import LeaderboardRow
@@ -28,8 +29,8 @@ def table_lines(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Se
     return lines
 
 
-LEADERBOARD_HEAD = ("rank", "model", "family", "score", "fit s", "predict s/1000", "folds")
-LEADERBOARD_RIGHT = ("rank", "score", "fit s", "predict s/1000", "folds")
+LEADERBOARD_HEAD = ("rank", "model", "family", "score", "+/-", "fit s", "predict s/1000", "folds")
+LEADERBOARD_RIGHT = ("rank", "score", "+/-", "fit s", "predict s/1000", "folds")
 
 
 def leaderboard_cells(rows: Sequence[LeaderboardRow]) -> list[tuple[str, ...]]:
@@ -40,6 +41,7 @@ def leaderboard_cells(rows: Sequence[LeaderboardRow]) -> list[tuple[str, ...]]:
             row.name,
             row.family,
             spell_score(row.score),
+            "-" if row.score_error is None else f"{row.score_error:.2g}",
             f"{row.fit_s:.1f}",
             f"{row.predict_s:.3f}",
             f"{row.folds}/{row.n_folds}",
@@ -49,21 +51,14 @@ def leaderboard_cells(rows: Sequence[LeaderboardRow]) -> list[tuple[str, ...]]:
 
 
 def live_head(metric: str) -> tuple[str, ...]:
-    """The leaderboard's head where there are 80 columns at most: a model's name says its family."""
+    """The leaderboard's head where there are 80 columns at most: a model's name says its family, and errors wait."""
     return "rank", "model", metric, "fit s", "predict s/1000", "folds"
 
 
 def live_cells(rows: Sequence[LeaderboardRow]) -> list[tuple[str, ...]]:
     """The leaderboard's cells under `live_head`."""
-    return [(rank, name, *rest) for rank, name, _, *rest in leaderboard_cells(rows)]
+    return [(rank, name, score, *rest) for rank, name, _, score, _, *rest in leaderboard_cells(rows)]
 
 
 def spell_folds(row: LeaderboardRow) -> str:
     return f"from {row.folds} of {row.n_folds} folds"
-
-
-def spell_score(score: float | None) -> str:
-    """Five digits, and no exponent for large numbers; "-" where there is no score, or an undefined one."""
-    if score is None or isnan(score):
-        return "-"
-    return f"{score:.0f}" if 1e4 <= abs(score) < 1e15 else f"{score:.5g}"

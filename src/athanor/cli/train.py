@@ -11,11 +11,11 @@ import typer
 from athanor.cli import reading_options as reading
 from athanor.cli.asked import ASKED, Asked
 from athanor.cli.epilogs import as_written
-from athanor.cli.quantities import parse_size
 from athanor.cli.question import Question
 from athanor.cli.training import Training, command, limit_of, memory_of
 from athanor.cli.work_folder import folds_of
 from athanor.errors import InvalidInput
+from athanor.quantities import parse_size
 
 EPILOG = as_written("""
 Examples:
@@ -27,6 +27,10 @@ Examples:
 Problems: binary, multiclass, regression.
 Metrics: accuracy, average_precision, balanced_accuracy, f1, f1_macro, f1_micro, log_loss, mae, mape, mcc, mse,
 precision, precision_macro, precision_micro, r2, recall, recall_macro, recall_micro, rmse, rmsle, roc_auc.
+
+Families: catboost, extra_trees, gaussian_process, lightgbm, linear, neural, random_forest, xgboost.
+Distributions of a number: gaussian, laplace, huber, quantile, poisson, gamma, tweedie; some with a parameter, as
+quantile:0.9.
 
 Ctrl-C, SIGTERM and SIGHUP end the training with the best model so far; Ctrl-C again ends it without one.
 
@@ -62,7 +66,7 @@ def train(
         ),
     ] = None,
     preset: Annotated[
-        str, typer.Option(metavar="NAME", help="best_quality, high_quality, good_quality or medium_quality.")
+        str, typer.Option(metavar="NAME", help="best_quality, high_quality, good_quality, medium_quality or fast.")
     ] = "best_quality",
     cores: Annotated[int | None, typer.Option(help="Folds to fit at a time. [default: all cores]")] = None,
     memory: Annotated[
@@ -83,9 +87,13 @@ def train(
         typer.Option(metavar="LABEL", help="Label that a binary metric looks at. [default: the last in sort order]"),
     ] = None,
     weight: Annotated[str | None, typer.Option(metavar="COLUMN", help="Column with the weights of the rows.")] = None,
+    distribution: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="How a number to predict is spread. [default: as the metric says]"),
+    ] = None,
     without: Annotated[
         list[str] | None,
-        typer.Option(metavar="FAMILY", help="Model family to leave out: linear, lightgbm; once per family."),
+        typer.Option(metavar="FAMILY", help="Model family to leave out; once per family."),
     ] = None,
     ensemble: Annotated[bool, typer.Option(help="Combine models, or take the single best.")] = True,
     keep: Annotated[
@@ -128,7 +136,13 @@ def train(
         ensemble=ensemble,
     )
     question = Question(
-        target=target, problem=problem, metric=metric, positive=positive, weight=weight, exclude=tuple(exclude or ())
+        target=target,
+        problem=problem,
+        metric=metric,
+        positive=positive,
+        weight=weight,
+        distribution=distribution,
+        exclude=tuple(exclude or ()),
     )
     question.check_names()
     model, notes = _free_folder(out, file)

@@ -16,12 +16,12 @@ from athanor.cli.asked import Asked, note_spent
 from athanor.cli.display import Display, display_for_terminal
 from athanor.cli.endings import Endings
 from athanor.cli.placing import put_in_place, replace_model
-from athanor.cli.quantities import parse_duration, spell_duration, spell_size
-from athanor.cli.tables import spell_folds, spell_score
+from athanor.cli.tables import spell_folds
 from athanor.cli.training_file import read_file
 from athanor.cli.work_folder import folds_of, kept_folds, new_folds, remove_left_behind, work_folder
 from athanor.engine.disk import size_of
 from athanor.errors import AthanorError, Conflict, Impossible, InvalidInput
+from athanor.quantities import parse_duration, spell_duration, spell_score, spell_size
 
 if TYPE_CHECKING:
     from athanor.engine.events import Event

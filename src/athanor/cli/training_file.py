@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from athanor.cli.quantities import spell_duration, spell_size
 from athanor.errors import Impossible
+from athanor.quantities import spell_duration, spell_size
 
 if TYPE_CHECKING:
     from athanor.cli.question import Question

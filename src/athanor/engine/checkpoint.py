@@ -242,7 +242,7 @@ class FolderCheckpoints:
         place.mkdir()
         try:
             yield place
-            sync_tree(place)
+            self._flush_tree(place)
             link = self.folder / f".incumbent-{number}"
             link.unlink(missing_ok=True)  # of a process that was killed between the next two lines
             link.symlink_to(Path("incumbents") / str(number))
@@ -250,7 +250,7 @@ class FolderCheckpoints:
         except BaseException:
             shutil.rmtree(place)
             raise
-        sync_folder(self.folder)
+        self._flush(self.folder)
         if before is not None and before.name not in self._held:
             shutil.rmtree(before)
 
@@ -292,10 +292,18 @@ class FolderCheckpoints:
         shutil.rmtree(old)
 
     def _publish(self, written: Path, place: Path) -> None:
-        sync_tree(written)
+        self._flush_tree(written)
         place.parent.mkdir(parents=True, exist_ok=True)
         written.rename(place)
-        sync_folder(place.parent)
+        self._flush(place.parent)
+
+    def _flush_tree(self, folder: Path) -> None:
+        """Make what was written durable."""
+        sync_tree(folder)
+
+    def _flush(self, folder: Path) -> None:
+        """Make the names in a folder durable."""
+        sync_folder(folder)
 
 
 def n_finished(folder: Path) -> int:

@@ -87,7 +87,12 @@ class LeaderboardChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaderboardRow:
-    """One line of the leaderboard. `score` is out-of-fold; None where nothing is validated yet."""
+    """One line of the leaderboard.
+
+    score        out-of-fold; of what is served, for answers as they are served, calibrated. None where nothing is
+                 validated yet
+    score_error  its standard error; None where it is not known, as of a trial that does not have all its folds
+    """
 
     rank: int | None  # None: partial
     name: str
@@ -98,6 +103,7 @@ class LeaderboardRow:
     folds: int
     n_folds: int
     trial: str
+    score_error: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -146,9 +146,9 @@ class Incumbent:
                 schema=given.features.schema,
                 classes=given.truth.classes,
                 score=self.standings.score(chosen),
-                certainty=certainty,
                 shares=chosen.shares,
                 records=records,
+                certainty=certainty,
             )
             write_leaderboard(folder, self.standings.leaderboard(chosen))
             write_scores(folder, self.standings.all_scores(chosen, seed=self.plan.seed))

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from athanor.engine import worth
 from athanor.engine.budget import Budget
 from athanor.engine.checkpoint import CheckpointStore, FolderCheckpoints
 from athanor.engine.dataset import Dataset
@@ -60,13 +61,18 @@ class Result:
         copy_model(self.folder, folder)
 
     def continue_(
-        self, *, time_limit_s: float | None = None, more_trials: int | None = None, tell: Listener = ignore
+        self,
+        *,
+        time_limit_s: float | None = None,
+        more_trials: int | None = None,
+        budget: Budget | None = None,
+        tell: Listener = ignore,
     ) -> Result:
         """What comes of this run with more seconds, more trials, or both. No fold is fitted twice.
 
         The model is replaced only by one that is better on rows that both did not see. This result stays as it is, with
         all that stands in its folder: it can be used, saved and continued beside the new one. A pool that was handed to
-        `learn` is used again.
+        `learn` is used again. `budget` is the running clock of the new limit, where it is not to start now.
 
         Raises InvalidInput where neither is given, NotFound where the folds of the run are gone.
         """
@@ -80,6 +86,7 @@ class Result:
             origin.task,
             plan,
             validation=origin.validation,
+            budget=budget,
             pool=origin.pool,
             checkpoints=origin.checkpoints,
             continues=True,
@@ -141,7 +148,8 @@ def learn(
         before = store.incumbent() if continues else None
         ahead = _Ahead(tell)
         race = Race(given, plan, clock=clock, pool=workers, checkpoints=store, tell=ahead, continues=continues)
-        with clock.kept_back(0.0 if held_out is None else kept_back_s(clock)):
+        worth_s = worth.kept_back_s(clock)
+        with clock.kept_back(worth_s + (0.0 if held_out is None else kept_back_s(clock))):
             reason = race.run()
         folder = store.incumbent()
         if folder is None:
@@ -153,23 +161,25 @@ def learn(
             validated = validate(folder, held_out, clock=clock, seed=plan.seed, tell=tell)
             if validated is not None:
                 write_scores(folder, validated)
-        scores = read_scores(folder)
-        found = read_head(folder)["score"]
-        score = float("nan") if found is None else float(found)
-        elapsed_s = time.monotonic() - started
-        is_perfect = score == given.metric.perfect
-        tell(Finished(reason=reason, metric=given.metric.name, score=score, elapsed_s=elapsed_s))
-        return Result(
-            leaderboard=race.leaderboard(),
-            folder=folder,
-            metric=given.metric.name,
-            score=score,
-            reason=reason,
-            scores={} if scores is None else scores.by_metric,
-            trials_left=0 if is_perfect else ahead.trials_left,
-            trials_beyond=0 if is_perfect else max(beyond, 0),
-            _origin=_Origin(dataset=dataset, task=task, plan=plan, validation=validation, pool=pool, checkpoints=store),
-        )
+        if worth_s and worth.has_room(folder, used=workers.memory, limit=workers.memory_limit):
+            worth.measure_worth(folder, store, given, clock=clock, seed=plan.seed)
+    scores = read_scores(folder)
+    found = read_head(folder)["score"]
+    score = float("nan") if found is None else float(found)
+    elapsed_s = time.monotonic() - started
+    is_perfect = score == given.metric.perfect
+    tell(Finished(reason=reason, metric=given.metric.name, score=score, elapsed_s=elapsed_s))
+    return Result(
+        leaderboard=race.leaderboard(),
+        folder=folder,
+        metric=given.metric.name,
+        score=score,
+        reason=reason,
+        scores={} if scores is None else scores.by_metric,
+        trials_left=0 if is_perfect else ahead.trials_left,
+        trials_beyond=0 if is_perfect else max(beyond, 0),
+        _origin=_Origin(dataset=dataset, task=task, plan=plan, validation=validation, pool=pool, checkpoints=store),
+    )
 
 
 def _tell_the_start(given: TrainingSet, plan: Plan, tell: Listener) -> None:
@@ -237,8 +247,14 @@ def _pool_or_own(pool: Pool | None, plan: Plan) -> Iterator[Pool]:
 
 
 class _TemporaryCheckpoints(FolderCheckpoints):
-    """Checkpoints that are gone when nobody holds them any more."""
+    """Checkpoints that are gone when nobody holds them any more: nothing of them is flushed to the disk."""
 
     def __init__(self) -> None:
         self._keep = TemporaryDirectory(prefix="athanor-")
         super().__init__(Path(self._keep.name))
+
+    def _flush_tree(self, folder: Path) -> None:
+        """Nobody goes on from here after a power cut."""
+
+    def _flush(self, folder: Path) -> None:
+        """Nor looks for a name."""

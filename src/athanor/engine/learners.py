@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
+from importlib.abc import MetaPathFinder
+from types import ModuleType
 
 
 def import_learners() -> None:
     """Load everything that fits and predicts, as fast as can be.
 
-    LightGBM imports scikit-learn for estimators of its own that nothing here uses; that doubles its time. It is told
-    that there is none, so its estimators stay unusable in this process: do not call this in a user's.
+    The libraries import scikit-learn, pandas and polars for estimators and frames that nothing here uses; that takes
+    longer than they do, and polars starts threads. They are told that there are none, and stay so in this process: do
+    not call this in a user's.
     """
     from athanor.engine.features import VIEWS
     from athanor.engine.metrics import METRICS
     from athanor.engine.models import FAMILIES, is_installed
     from athanor.engine.problems import PROBLEMS
 
-    with _hidden("sklearn"):
+    with _hidden("sklearn"), _hidden("pandas"), _refused("polars"):
         for name in FAMILIES.names():
             if is_installed(FAMILIES[name]):
                 for library in FAMILIES[name].libraries:
@@ -40,3 +44,24 @@ def _hidden(name: str) -> Iterator[None]:
         yield
     finally:
         del sys.modules[name]
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusing(MetaPathFinder):
+    name: str
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
+        del path, target
+        if fullname.partition(".")[0] == self.name:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+
+
+@contextmanager
+def _refused(name: str) -> Iterator[None]:
+    """The same for compiled code: CatBoost's takes what stands in `sys.modules`, None as well, and asks its version."""
+    refusing = _Refusing(name)
+    sys.meta_path.insert(0, refusing)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(refusing)

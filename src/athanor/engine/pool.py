@@ -355,7 +355,8 @@ def _start_nursery() -> tuple[socket.socket, int]:
         theirs.close()
         return ours, pid
     environment = {**os.environ, **nursery.ONE_THREAD}
-    command = [sys.executable, "-m", "athanor.engine.nursery", str(theirs.fileno())]
+    # Whatever stands in the working folder is no module: a `token.py` of the user's would end it at once.
+    command = [sys.executable, "-P", "-m", "athanor.engine.nursery", str(theirs.fileno())]
     process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment)
     theirs.close()
     return ours, process.pid

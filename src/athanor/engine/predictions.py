@@ -20,12 +20,20 @@ class Predictions:
     probabilities  (n_rows, n_classes) float64, rows sum to 1; None for regression
     codes          (n_rows,) int64 position in `classes` of the predicted label; None for regression
     values         (n_rows,) float64 in the target's own unit; None for classification
+
+    Where a level was asked for:
+
+    lower, upper   (n_rows,) float64 ends of intervals around the values; None for classification
+    sets           (n_rows, n_classes) bool which classes may be the true one; None for regression
     """
 
     classes: tuple[Label, ...] = ()
     probabilities: NDArray[np.float64] | None = None
     codes: NDArray[np.int64] | None = None
     values: NDArray[np.float64] | None = None
+    lower: NDArray[np.float64] | None = None
+    upper: NDArray[np.float64] | None = None
+    sets: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         shown = self.values if self.codes is None else self.codes
@@ -33,12 +41,12 @@ class Predictions:
 
     def take(self, rows: NDArray[np.int64]) -> Predictions:
         """The answers for some of the rows."""
-        return Predictions(
-            classes=self.classes,
-            probabilities=None if self.probabilities is None else self.probabilities[rows],
-            codes=None if self.codes is None else self.codes[rows],
-            values=None if self.values is None else self.values[rows],
-        )
+
+        def column(name: str) -> Any:
+            array = getattr(self, name)
+            return None if array is None else array[rows]
+
+        return Predictions(classes=self.classes, **{name: column(name) for name in _COLUMNS})
 
     @classmethod
     def join(cls, parts: Sequence[Predictions]) -> Predictions:
@@ -50,18 +58,16 @@ class Predictions:
             arrays = [getattr(part, name) for part in parts]
             return None if arrays[0] is None else np.concatenate(arrays)
 
-        return cls(
-            classes=parts[0].classes,
-            probabilities=column("probabilities"),
-            codes=column("codes"),
-            values=column("values"),
-        )
+        return cls(classes=parts[0].classes, **{name: column(name) for name in _COLUMNS})
 
     def labels(self) -> list[Label]:
         """The predicted label or value of each row, as plain Python values in the target's stored type."""
         if self.codes is not None:
             return [self.classes[code] for code in self.codes.tolist()]
         return [] if self.values is None else self.values.tolist()
+
+
+_COLUMNS = ("probabilities", "codes", "values", "lower", "upper", "sets")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from athanor.engine import certainty as about
 from athanor.engine import memory, model_files
 from athanor.engine.conform import conform
 from athanor.engine.dataset import Dataset
@@ -36,7 +37,8 @@ _IN_MEMORY: Mapping[str, int] = {".txt": 3}
 class Predictor:
     """A model that answers. Made by `load` alone: what is trained is what is served.
 
-    score  of `task.metric`, out-of-fold; None where it is undefined on those rows
+    score      of `task.metric`, out-of-fold; None where it is undefined on those rows
+    certainty  how answers are calibrated, how far off they may be, and how far off the score
     """
 
     folder: Path
@@ -46,6 +48,7 @@ class Predictor:
     score: float | None
     members: tuple[Member, ...]
     views: Views
+    certainty: about.Certainty
     size_bytes: int  # in memory, roughly and at most
     _keep: object = field(default=None, repr=False)
 
@@ -57,23 +60,28 @@ class Predictor:
     def metric(self) -> str:
         return self.task.metric or ""
 
-    def predict(self, dataset: Dataset) -> Predictions:
+    def predict(self, dataset: Dataset, *, level: float | None = None, threshold: float | None = None) -> Predictions:
         """Answers for the rows of a table. Columns that training did not see are ignored.
+
+        With a `level` in (0, 1), for instance 0.9, also intervals or sets that hold the truth in so many cases. Of two
+        classes the last is answered where its probability is above `threshold`; None: above the model's own.
 
         Raises InvalidInput naming row and column where a cell cannot be what training saw, and where no column of
         training is there at all.
         """
         self._check_names(dataset.schema.names)
-        return self._answers(conform(dataset, self.schema))
+        return self._answers(conform(dataset, self.schema), level, threshold)
 
-    def predict_rows(self, rows: Sequence[Mapping[str, Any]]) -> Predictions:
+    def predict_rows(
+        self, rows: Sequence[Mapping[str, Any]], *, level: float | None = None, threshold: float | None = None
+    ) -> Predictions:
         """Answers for rows given as column name → cell. Keys that are not there are missing values.
 
         Raises InvalidInput like `predict`.
         """
         if rows:
             self._check_names(name for row in rows if isinstance(row, Mapping) for name in row)
-        return self._answers(rows_to_dataset(rows, self.schema))
+        return self._answers(rows_to_dataset(rows, self.schema), level, threshold)
 
     def _check_names(self, given: Iterable[str]) -> None:
         if self.schema.names and not any(name in self.schema for name in given):
@@ -127,30 +135,39 @@ class Predictor:
             score=head["score"],
             members=tuple(members),
             views=views,
+            certainty=_certainty(folder, files),
             size_bytes=size,
             _keep=keep,
         )
 
-    def _answers(self, features: Dataset) -> Predictions:
+    def _answers(self, features: Dataset, level: float | None, threshold: float | None) -> Predictions:
         if features.n_rows <= LEAST_ROWS:
-            return self._chunk(features)
+            return self._chunk(features, level, threshold)
         width = max(_width(features), self.views.width)
         n_rows = min(max(_CHUNK_CELLS // width, LEAST_ROWS), MOST_ROWS)
         starts = range(0, features.n_rows, n_rows)
         n_threads = min(len(starts), memory.cores(), max(_CELLS_UNDER_WAY // (n_rows * width), 1))
 
         def chunk(start: int) -> Predictions:
-            return self._chunk(features.at(slice(start, min(start + n_rows, features.n_rows))))
+            return self._chunk(features.at(slice(start, min(start + n_rows, features.n_rows))), level, threshold)
 
         if n_threads == 1:
             return Predictions.join([chunk(start) for start in starts])
         with ThreadPoolExecutor(n_threads) as threads:
             return Predictions.join(list(threads.map(chunk, starts)))
 
-    def _chunk(self, features: Dataset) -> Predictions:
+    def _chunk(self, features: Dataset, level: float | None, threshold: float | None) -> Predictions:
         problem, matrices = PROBLEMS[self.problem], Matrices(self.views, features)
         answers = [problem.predictions(member.margins(matrices), self.classes) for member in self.members]
-        return problem.blend(answers, np.array([member.share for member in self.members]))
+        blended = problem.blend(answers, np.array([member.share for member in self.members]))
+        return self.certainty.apply(blended, level=level, threshold=threshold)
+
+
+def _certainty(folder: Path, files: Iterable[str]) -> about.Certainty:
+    """What is known of the answers; nothing of a model that was made before anything was."""
+    if f"{about.FOLDER}/{about.FILE}" not in files:
+        return about.Certainty()
+    return about.Certainty.load(folder / about.FOLDER)
 
 
 def _verified(folder: Path, place: Path, files: Iterable[str]) -> Path:

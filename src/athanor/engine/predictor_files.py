@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from athanor.engine import certainty as about
 from athanor.engine import model_files
 from athanor.engine.checkpoint import CheckpointStore, FoldRecord, sha256_of
 from athanor.engine.schema import Schema
@@ -26,8 +28,13 @@ def write_predictor(
     score: float | None,
     shares: Mapping[str, float],
     records: Iterable[FoldRecord],
+    certainty: about.Certainty | None = None,
 ) -> None:
-    """Put a model together from finished folds: links to their files, and a description."""
+    """Put a model together from finished folds: links to their files, and a description.
+
+    score      that the model was chosen by
+    certainty  what is done to its answers, and their score then; None where nothing is known of them
+    """
     by_trial: dict[str, list[FoldRecord]] = {}
     for record in records:
         by_trial.setdefault(record.trial, []).append(record)
@@ -56,11 +63,16 @@ def write_predictor(
                 "folds": [record.fold for record in folds],
             }
         )
+    if certainty is not None:
+        place = folder / about.FOLDER
+        certainty.save(place)
+        files |= {str((place / name).relative_to(folder)): digest for name, digest in sha256_of(place).items()}
     head = {
         "task": task.to_json(),
         "schema": schema.to_json(),
         "classes": list(classes),
-        "score": score,
+        "score": score if certainty is None else certainty.score,
+        "weighed_score": score,
         "members": members,
         "versions": {"python": platform.python_version(), **_versions()},
     }
@@ -75,8 +87,9 @@ def view_place(folder: Path, view: str, fold: int) -> Path:
     return folder / "views" / view / f"fold-{fold}"
 
 
+@cache
 def _versions() -> dict[str, str]:
-    """Of the libraries that are there."""
+    """Of the libraries that are there: looked up once, which takes as long as a small fit."""
     found: dict[str, str] = {}
     for name in _LIBRARIES:
         try:

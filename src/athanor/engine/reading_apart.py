@@ -150,7 +150,7 @@ def _started(order: bytes, folder: Path) -> subprocess.Popen[bytes]:
             file.write(order)
             file.seek(0)
             return subprocess.Popen(
-                [sys.executable, "-m", "athanor.engine.reading_apart"], stdin=file, start_new_session=True
+                [sys.executable, "-P", "-m", "athanor.engine.reading_apart"], stdin=file, start_new_session=True
             )
     except OSError as error:
         raise Unavailable(f"The file cannot be read now: {error.strerror or error} (disk full?).") from error

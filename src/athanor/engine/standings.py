@@ -114,7 +114,8 @@ class Standings:
     def all_scores(self, served: Weights, *, seed: int) -> Scores:
         """Every metric of a blend's answers as they are served, on rows that its members have predicted.
 
-        On some of them, where they are many. Its shares were selected on some of these rows, too: `score` is the more careful number.
+        On some of them, where they are many. Its shares were selected on some of these rows, too: `score` is the more
+        careful number.
         """
         n_folds = self.n_common(served.shares)
         truth, answers = self._truth(n_folds), self.certainty(served).apply(self._blended(served.shares, n_folds))

@@ -12,6 +12,7 @@ from athanor.services.deploy import Deploy
 from athanor.services.ingest import Ingest
 from athanor.services.jobs import Jobs
 from athanor.services.keys import Keys
+from athanor.services.model_files import ModelFiles
 from athanor.services.predict import Predict
 from athanor.services.projects import Projects
 from athanor.services.register import Register
@@ -33,6 +34,7 @@ class Services:
     register: Register
     deploy: Deploy
     predict: Predict
+    model_files: ModelFiles
     collections: Collections
     collection_models: CollectionModels
     collection_rows: CollectionRows

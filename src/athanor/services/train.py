@@ -33,6 +33,7 @@ from athanor.services.versions import newest_version
 log = logging.getLogger(__name__)
 
 LONGEST_DESCRIPTION = 10_000
+_OF_QUANTITIES = "regression"  # the problem whose target has a distribution
 _NUMBERS = frozenset({Storage.FLOAT, Storage.INTEGER, Storage.BOOLEAN})
 
 _PLURALS: Mapping[Storage, str] = {
@@ -345,6 +346,11 @@ def _check_problem(task: Task, schema: Schema) -> None:
             f"The metric {task.metric!r} is for {_listed(METRICS[task.metric].problems)}, and this is "
             f"{_listed(possible)} ({_fitting(possible)} would fit).",
             field="metric",
+        )
+    if task.distribution is not None and _OF_QUANTITIES not in possible:
+        raise InvalidInput(
+            f"A distribution belongs to a {_OF_QUANTITIES}, and this is {_listed(possible)}. Leave it out.",
+            field="distribution",
         )
 
 

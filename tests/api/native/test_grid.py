@@ -229,6 +229,10 @@ GRID: dict[str, Entry] = {
             run_case("features that are no texts", 400, features=[1]),
             run_case("a column left out that is not there", 400, excluded=["nope"]),
             run_case("weights of words", 400, weight="plan"),
+            run_case("a distribution of classes", 400, distribution="gamma"),
+            run_case("an unknown distribution", 400, distribution="cauchy"),
+            run_case("a distribution that is a number", 400, distribution=1),
+            run_case("a parameter beyond its bounds", 400, distribution="quantile:2"),
             run_case("a type that is none", 400, types={"age": "magic"}),
             run_case("a type of no column", 400, types={"nope": "numeric"}),
             run_case("a label that is a list", 400, positive=["yes"]),
@@ -258,6 +262,7 @@ GRID: dict[str, Entry] = {
     "GET /runs/{run}": Entry(right=a_run(), status=200),
     "DELETE /runs/{run}": Entry(right=a_run(), status=204),
     "GET /runs/{run}/leaderboard": Entry(right=a_run(), status=200),
+    "GET /runs/{run}/model": Entry(right=a_run(JobState.SUCCEEDED), status=200),
     "POST /runs/{run}/continue": Entry(
         right=a_run(JobState.SUCCEEDED, json={"time_limit_s": 30}),
         status=202,

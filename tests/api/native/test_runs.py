@@ -12,13 +12,16 @@ from athanor.api.dialects.native import event_stream
 from athanor.core.event import EventKind
 from athanor.core.job import JobState
 from athanor.core.ports import EVERYONE
+from athanor.engine.model_archive import import_model
+from athanor.engine.model_files import read_head
 from athanor.engine.plan import Plan
+from athanor.engine.target_distribution import TargetDistribution
 from athanor.engine.task import Task
 from athanor.errors import Unavailable
 
 ROW = {
     "rank": 1, "name": "Ensemble", "family": "ensemble", "score": 0.9, "fit_s": 1.0, "predict_s": 0.1, "folds": 5,
-    "n_folds": 5, "trial": "ensemble",
+    "n_folds": 5, "trial": "ensemble", "score_error": None,
 }  # fmt: skip
 
 
@@ -81,7 +84,7 @@ def test_all_that_is_said_reaches_the_core(world):
     assert (run.name, run.description, run.labels) == ("Churn", "A test.", {"team": "risk"})
     assert run.origin.dialect == "native"
     assert made["plan"] == plan
-    assert made["task"] == {"target": "churned", "weight": None, **task}
+    assert made["task"] == {"target": "churned", "weight": None, "distribution": None, **task}
 
 
 def test_what_is_wrong_with_a_plan_is_named_where_it_stands(world):
@@ -363,3 +366,33 @@ def test_a_job_that_failed_says_why(world):
         job = transaction.jobs.get(UUID(found["job"]))
         transaction.jobs.put(replace(job, reason="time limit"))
     assert get(world, f"/{run}")["reason"] == "time limit"
+
+
+def test_the_best_model_of_a_run_comes_as_one_file_named_after_the_run(world):
+    made = start(world, name="Churn, März")["id"]
+    world.bring(f"aml_{UUID(made).hex}", JobState.SUCCEEDED)
+    answer = world.call("GET", f"/v1/runs/{made}/model")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/zip"
+    assert 'filename="churn-marz.athanor"' in answer.headers["content-disposition"]
+    (world.folder / "churn.athanor").write_bytes(answer.content)
+    import_model(world.folder / "churn.athanor", world.folder / "churn")
+    assert read_head(world.folder / "churn") == read_head(world.blobs.local(f"models/{made}"))
+    assert list(world.scratch.iterdir()) == []
+
+
+def test_a_run_that_is_not_done_has_no_model_to_give(world):
+    answer = world.call("GET", f"/v1/runs/{a_run(world, JobState.RUNNING)}/model")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "job-not-completed")
+
+
+def test_the_model_of_another_organization_is_not_there(world):
+    run = a_run(world)
+    assert world.call("GET", f"/v1/runs/{run}/model", key=world.a_foreign_key()).status_code == 404
+
+
+def test_a_distribution_is_asked_for_by_a_word_and_told_by_it(world):
+    made = start(world, target="spend", problem="regression", distribution="Quantile:0.9")
+    assert made["task"]["distribution"] == "quantile:0.9"
+    assert kept(world, made["id"]).task.distribution == TargetDistribution(name="quantile", parameter=0.9)
+    assert start(world, target="spend", problem="regression")["task"]["distribution"] is None

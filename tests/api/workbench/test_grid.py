@@ -19,6 +19,7 @@ from athanor.api.dialects import DIALECTS, Surroundings
 from athanor.api.limits import Limits
 from athanor.core.actor import ALL_SCOPES, Scope
 from athanor.core.job import JobState
+from athanor.engine.models import FAMILIES
 
 BASE = "/api/v1"
 LIMIT = 20_000  # bytes of any body, in this file
@@ -216,7 +217,7 @@ GRID: dict[str, Entry] = {
             job_with(400, "validation-error", advanced={"excludeModels": [None]}),
             job_with(400, "validation-error", advanced={"excludeModels": ["x"] * 101}),
             job_with(400, "validation-error", advanced={"enableEnsemble": "yes"}),
-            job_with(400, "validation-error", advanced={"excludeModels": ["lightgbm", "LR"]}),
+            job_with(400, "validation-error", advanced={"excludeModels": list(FAMILIES.names())}),
             job_with(201, None, advanced={"numStacks": 3}),
             job_with(404, "not-found", dataset="ds_" + "0" * 32),
             job_with(404, "not-found", dataset="/etc/passwd"),

@@ -81,7 +81,13 @@ def test_feature_columns_without_the_target_are_the_features():
 
 @pytest.mark.parametrize(
     ("word", "family"),
-    [("LightGBM", "lightgbm"), ("gbm", "lightgbm"), ("LR", "linear"), ("LinearModel", "linear"), ("linear", "linear")],
+    [
+        *(("LightGBM", "lightgbm"), ("gbm", "lightgbm"), ("LR", "linear"), ("LinearModel", "linear")),
+        *(("linear", "linear"), ("CAT", "catboost"), ("CatBoost", "catboost"), ("XGB", "xgboost")),
+        *(("XGBoost", "xgboost"), ("RF", "random_forest"), ("RandomForest", "random_forest")),
+        *(("XT", "extra_trees"), ("ExtraTrees", "extra_trees"), ("NN_TORCH", "neural")),
+        *(("FASTAI", "neural"), ("NeuralNet", "neural"), ("gaussian_process", "gaussian_process")),
+    ],
 )
 def test_a_model_is_left_out_by_any_of_its_names(word, family):
     plan, warnings = tasks.plan_of(asked(advanced={"excludeModels": [word, word]}))
@@ -91,6 +97,14 @@ def test_a_model_is_left_out_by_any_of_its_names(word, family):
 
 def test_every_family_of_the_vendors_words_is_one():
     assert set(words.FAMILIES.values()) <= set(FAMILIES.names())
+
+
+def test_no_word_means_two_families():
+    """Whoever leaves one out leaves out no other."""
+    meant = [
+        word for name in FAMILIES.names() for word in {name, FAMILIES[name].label.lower(), *FAMILIES[name].aliases}
+    ]
+    assert len({*meant, *words.FAMILIES}) == len(meant) + len(words.FAMILIES)
 
 
 def test_what_changes_nothing_is_said():

@@ -13,6 +13,7 @@ from athanor.engine.metrics import METRICS
 from athanor.engine.models import FAMILIES, Shape
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
+from athanor.engine.target_distribution import DISTRIBUTIONS, TargetDistribution
 from athanor.engine.watch import Ending, Watch
 from athanor.errors import Impossible
 
@@ -300,7 +301,8 @@ def test_a_quantity_far_from_zero_is_learned_as_well_as_one_around_it(family, ma
     """Learners hold targets in single precision: a date in seconds would lose its minutes there."""
     fit = make_fit(family, "regression")
     near = fit.model().margins(fit.given.X_stop)
-    far = fit.model(truth=replace(fit.given.truth, y=fit.given.truth.y + 1e12)).margins(fit.given.X_stop)
+    shifted = [replace(truth, y=truth.y + 1e12) for truth in (fit.given.truth, fit.given.truth_stop)]
+    far = fit.model(truth=shifted[0], truth_stop=shifted[1]).margins(fit.given.X_stop)
     assert np.corrcoef(near[:, 0], far[:, 0] - 1e12)[0, 1] > 0.999
 
 
@@ -338,3 +340,170 @@ def test_estimates_grow_with_the_work(family):
             large = found.estimate(Shape(**{"n_rows": 1000, "n_features": 10, "n_margins": 1, **more}), options)
             assert large.seconds >= small.seconds > 0
             assert large.memory_bytes >= small.memory_bytes > 0
+
+
+LOSSES = {  # of the value y where m is answered: 0 where these are one
+    "gaussian": lambda y, m, _: np.square(y - m),
+    "laplace": lambda y, m, _: np.abs(y - m),
+    "huber": lambda y, m, level: huber(y - m, turn=np.quantile(np.abs(y - np.median(y)), level)),
+    "quantile": lambda y, m, level: np.maximum(level * (y - m), (level - 1.0) * (y - m)),
+    "poisson": lambda y, m, _: y * np.log(np.maximum(y, 1e-300) / m) - (y - m),
+    "gamma": lambda y, m, _: np.log(m / y) + y / m - 1.0,
+    "tweedie": lambda y, m, p: y ** (2 - p) / ((1 - p) * (2 - p)) - y * m ** (1 - p) / (1 - p) + m ** (2 - p) / (2 - p),
+}
+
+
+def huber(errors, turn):
+    sizes = np.abs(errors)
+    return np.where(sizes <= turn, 0.5 * sizes**2, turn * (sizes - 0.5 * turn))
+
+
+def loss_of(distribution, y, mean):
+    return LOSSES[distribution.name](y, mean, distribution.parameter).mean()
+
+
+def distributed(distribution, signal):
+    """A target spread around what the signal says as the distribution has it."""
+    rng = np.random.default_rng(6)
+    name, n_rows = distribution.name, len(signal)
+    if name == "huber":
+        return signal + np.where(rng.random(n_rows) < 0.02, 200.0, 0.0)
+    if name == "quantile":
+        return signal + rng.exponential(size=n_rows)
+    mean = 50.0 * np.exp((signal - signal.mean()) / signal.std())
+    if name == "poisson":
+        return rng.poisson(mean / 10.0).astype(float)
+    if name == "gamma":
+        return rng.gamma(3.0, mean / 3.0)
+    if name == "tweedie":
+        return np.where(rng.random(n_rows) < 0.2, 0.0, rng.gamma(3.0, mean / 3.0))
+    return signal
+
+
+DISTRIBUTED = [
+    (family, text)
+    for family in FAMILIES.names()
+    for text in ("gaussian", "laplace", "huber:0.9", "quantile:0.2", "quantile:0.9", "poisson", "gamma", "tweedie:1.4")
+    if text.partition(":")[0] in FAMILIES[family].distributions
+]
+
+
+@every_family
+def test_a_family_that_fits_quantities_says_by_which_distributions(family):
+    found = FAMILIES[family]
+    assert found.distributions <= set(DISTRIBUTIONS)
+    assert ("gaussian" in found.distributions) == ("regression" in found.problems)
+
+
+@pytest.mark.parametrize(("family", "text"), DISTRIBUTED)
+def test_a_distribution_is_fitted_by_its_own_loss(family, text, make_fit, tmp_path, same_bits):
+    distribution = TargetDistribution.parse(text)
+    fit = make_fit(family, "regression")
+    signal = np.concatenate([fit.given.truth.y, fit.given.truth_stop.y])
+    y = distributed(distribution, signal)
+    rows = {"truth": Truth(y=y[:300]), "truth_stop": Truth(y=y[300:])}
+    model = fit.model(distribution=distribution, **rows)
+    margins = model.margins(fit.given.X_stop)
+    constants = np.append(np.quantile(y[:300], np.linspace(0.01, 0.99, 99)), y[:300].mean())
+    if distribution.is_positive:
+        assert (margins > 0.0).all()
+        constants = constants[constants > 0.0]
+    found = loss_of(distribution, y[300:], margins[:, 0])
+    assert found < 0.85 * min(loss_of(distribution, y[300:], constant) for constant in constants)
+    model.save(tmp_path)
+    same_bits(fit.family.load(tmp_path).margins(fit.given.X_stop), margins)
+
+
+@pytest.mark.parametrize(("family", "text"), DISTRIBUTED)
+def test_a_distribution_counts_rows_by_their_weights(family, text, make_fit):
+    """Rows without weight might as well not be there: wrong targets in them do no harm."""
+    distribution = TargetDistribution.parse(text)
+    fit = make_fit(family, "regression")
+    y = distributed(distribution, np.concatenate([fit.given.truth.y, fit.given.truth_stop.y]))
+    spoiled = np.arange(300) % 2 == 0
+    wrong = np.where(spoiled, y[:300].max() + y[:300].mean(), y[:300])
+    truth = Truth(y=wrong, weight=np.where(spoiled, 0.0, 3.0))
+    losses = []
+    for each in (truth, Truth(y=wrong)):
+        model = fit.model(distribution=distribution, truth=each, truth_stop=Truth(y=y[300:]))
+        losses.append(loss_of(distribution, y[300:], model.margins(fit.given.X_stop)[:, 0]))
+    assert losses[0] < losses[1]
+
+
+@pytest.mark.parametrize(("family", "text"), DISTRIBUTED)
+def test_a_distribution_of_one_value_is_predicted_as_it_is(family, text, make_fit, tmp_path, same_bits):
+    fit = make_fit(family, "regression")
+    truth = Truth(y=np.full(300, 2.5))
+    model = fit.model(truth=truth, distribution=TargetDistribution.parse(text))
+    margins = model.margins(fit.given.X_stop)
+    assert (margins == 2.5).all()
+    model.save(tmp_path)
+    same_bits(fit.family.load(tmp_path).margins(fit.given.X_stop), margins)
+
+
+@pytest.fixture
+def check_bag(tmp_path, same_bits):
+    """Whether the bag of a fit gives what its models give by themselves, asked for some rows by some threads."""
+
+    def check(fit, asked, n_threads):
+        bag, X, alone = a_bag(fit, tmp_path)
+        with ThreadPoolExecutor(n_threads) as threads:
+            for rows, answers in zip(asked, threads.map(lambda rows: bag.margins(X[rows]), asked), strict=True):
+                for found, expected in zip(answers, alone, strict=True):
+                    same_bits(found, expected[rows])
+
+    return check
+
+
+def a_bag(fit, folder):
+    """Loaded fold models, what they say by themselves, and their bag on a matrix that has more features than each.
+
+    Every feature stands there twice, and one that no model has comes last. The models have all features in the first
+    places, some of them and some twice, all in a new order; the last one answers every row alike.
+    """
+    rng = np.random.default_rng(12)
+    width, given = fit.view.n_features, fit.given
+    source = np.concatenate([np.arange(width), rng.permutation(width), [0]])
+    places = [
+        np.arange(width),
+        np.unique(np.concatenate([rng.integers(0, 2 * width, width), [0, 2 * width - 1]])),
+        rng.permutation(2 * width),
+        np.arange(width),
+    ]
+    places[1] = rng.permutation(np.concatenate([places[1], places[1][:2]]))
+    models = []
+    for number, place in enumerate(places):
+        parts = {
+            "X": given.X[:, source[place]],
+            "X_stop": given.X_stop[:, source[place]],
+            "categorical": tuple(np.flatnonzero(np.isin(source[place], given.categorical)).tolist()),
+            "seed": number,
+        }
+        if number == 3:
+            parts["truth"] = replace(given.truth, y=np.ones_like(given.truth.y))
+        target = folder / str(number)
+        target.mkdir()
+        fit.model(**parts).save(target)
+        models.append(fit.family.load(target))
+    X = given.X_stop[:, source]
+    alone = [model.margins(X[:, place]) for model, place in zip(models, places, strict=True)]
+    return fit.family.bag(models, places), X, alone
+
+
+@every_service
+def test_a_bag_gives_the_bits_of_each_fold_model(family, problem, make_fit, check_bag, shuffled_rows):
+    asked = [np.arange(100), *shuffled_rows(100), np.arange(3), np.tile(np.arange(100), 2)]
+    check_bag(make_fit(family, problem), asked, n_threads=1)
+
+
+@every_service
+def test_a_bag_takes_sparse_matrices_where_its_family_does(family, problem, make_fit, check_bag, shuffled_rows):
+    if not FAMILIES[family].takes_sparse:
+        pytest.skip("this family takes dense matrices only")
+    check_bag(make_fit(family, problem, with_sparse=True), shuffled_rows(100), n_threads=1)
+
+
+@every_service
+def test_a_bag_answers_many_threads_at_once(family, problem, make_fit, check_bag, shuffled_rows):
+    one, some, many = shuffled_rows(100)
+    check_bag(make_fit(family, problem), [one, some, many, one, some] * 4, n_threads=4)

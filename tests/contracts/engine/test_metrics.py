@@ -95,6 +95,14 @@ def test_predictions_of_another_kind_are_refused(name, problem):
         METRICS[name].score(truth, Predictions())
 
 
+@every_use
+def test_a_metric_reads_the_field_that_it_names_and_no_other(name, problem):
+    truth, answers = a_case(problem)
+    read = METRICS[name].reads
+    alone = Predictions(classes=answers.classes, **{read: getattr(answers, read)})
+    assert METRICS[name].score(truth, alone) == METRICS[name].score(truth, answers)
+
+
 def taken(answers: Predictions, rows) -> Predictions:
     parts = {part: getattr(answers, part) for part in ("probabilities", "codes", "values")}
     return Predictions(

@@ -11,6 +11,7 @@ from athanor.engine.metrics import METRICS
 from athanor.engine.models import FAMILIES, FitInput
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
+from athanor.engine.target_distribution import TargetDistribution
 
 LIGHTGBM = FAMILIES["lightgbm"]
 RNG = np.random.default_rng(1)
@@ -51,6 +52,15 @@ def test_trees_after_the_best_round_are_cut_off():
     assert n_trees + 30 < steps[-1].n + 10 < 1000
     assert n_trees >= 1
     assert min(steps[2:], key=lambda step: step.loss).n == n_trees  # two before the first round
+
+
+def test_a_fitted_model_has_been_read_when_it_is_asked_for_rows(monkeypatch):
+    """What a row takes is measured by the first ones."""
+    import lightgbm
+
+    model = LIGHTGBM.fit(given(), {"rounds": 2, "learning_rate": 0.1})
+    monkeypatch.delattr(lightgbm, "Booster")
+    assert model.margins(X).shape == (600, 1)
 
 
 def declined(most_s, steps):
@@ -138,3 +148,62 @@ def test_many_classes_bring_fewer_rounds_of_larger_steps(monkeypatch):
 def test_the_saved_text_names_no_place(word):
     model = LIGHTGBM.fit(given(), {"rounds": 2, "learning_rate": 0.1})
     assert word not in model.text
+
+
+def by(distribution, y, **changes):
+    options = {"rounds": 200, "learning_rate": 0.1, "num_leaves": 4}
+    part = given(y=y, distribution=TargetDistribution.parse(distribution), **changes)
+    return LIGHTGBM.fit(part, options)
+
+
+@pytest.mark.parametrize("level", [0.1, 0.5, 0.9])
+def test_a_quantile_has_its_share_of_the_rows_below_it(level):
+    y = 1000.0 + 50.0 * (X[:, 0] + np.random.default_rng(2).exponential(size=600))
+    below = y[400:] < by(f"quantile:{level}", y).margins(X[400:])[:, 0]
+    assert below.mean() == pytest.approx(level, abs=0.1)
+
+
+def test_values_that_lie_far_off_do_not_draw_huber_after_them():
+    y = X[:, 0] + np.where(np.arange(600) % 50 == 0, 1e7, 0.0)
+    errors = {name: np.abs(by(name, y).margins(X[400:])[:, 0] - X[400:, 0]).mean() for name in ("huber", "gaussian")}
+    assert errors["huber"] < 0.5
+    assert errors["gaussian"] > 1e3
+
+
+def test_a_huber_fit_that_ends_before_its_first_round_answers_the_median():
+    y = np.where(np.arange(600) % 50 == 0, 1e7, 3.0 + np.arange(600) % 2)
+    model = by("huber", y, watch=lambda step: True)
+    assert np.median(y[:400]) == pytest.approx(model.margins(X)[0, 0])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("laplace", ["objective: regression_l1", "metric: l1"]),
+        ("huber:0.8", ["objective: huber", "metric: huber", "alpha: 1"]),
+        ("quantile:0.25", ["objective: quantile", "metric: quantile", "alpha: 0.25"]),
+        ("poisson", ["objective: poisson", "metric: poisson"]),
+        ("gamma", ["objective: gamma", "metric: gamma"]),
+        ("tweedie:1.2", ["objective: tweedie", "metric: tweedie", "tweedie_variance_power: 1.2"]),
+    ],
+)
+def test_a_distribution_is_fitted_and_stopped_by_its_own_loss_whatever_the_metric(text, words):
+    model = by(text, np.exp(SIGNAL), metric=METRICS["mape"])
+    assert [word for word in words if f"[{word}]" not in model.text] == []
+
+
+@pytest.mark.parametrize("name", ["poisson", "gamma", "tweedie"])
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+def test_the_unit_of_a_positive_mean_makes_no_difference(name, unit):
+    y = np.exp(SIGNAL)
+    margins = by(name, unit * y).margins(X[400:])
+    np.testing.assert_allclose(margins / unit, by(name, y).margins(X[400:]), rtol=1e-3)
+    assert np.corrcoef(np.log(margins[:, 0]), SIGNAL[400:])[0, 1] > 0.6
+
+
+@pytest.mark.parametrize("name", ["poisson", "tweedie"])
+def test_counts_that_are_mostly_zero_are_learned(name):
+    y = np.where(X[:, 0] > 1.0, 5.0, 0.0)
+    margins = by(name, y).margins(X[400:])[:, 0]
+    assert margins[X[400:, 0] > 1.1].min() > 2.0
+    assert 0.0 < margins[X[400:, 0] < 0.9].max() < 1.0

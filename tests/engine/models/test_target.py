@@ -7,12 +7,14 @@ import pytest
 
 from athanor.engine.metrics import METRICS
 from athanor.engine.models import FitInput
-from athanor.engine.models.target import Classes, Quantity, target_of
+from athanor.engine.models.target import Classes, Quantity, load_target, save_target, target_of
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
+from athanor.engine.target_distribution import DISTRIBUTIONS, TargetDistribution
+from athanor.errors import Impossible
 
 
-def target(problem, truth, metric=None):
+def target(problem, truth, metric=None, distribution=None):
     found = PROBLEMS[problem]
     none = np.zeros((len(truth.y), 1), np.float32)
     return target_of(
@@ -26,6 +28,7 @@ def target(problem, truth, metric=None):
             categorical=(),
             seed=0,
             watch=lambda step: False,
+            distribution=None if distribution is None else TargetDistribution.parse(distribution),
         )
     )
 
@@ -71,3 +74,82 @@ def test_rmsle_is_fitted_on_logarithms_and_mape_by_relative_weights():
 def test_the_scale_of_a_quantity_is_taken_out():
     found = target("regression", Truth(y=np.array([10.0, 30.0])))
     assert found == Quantity(center=20.0, scale=10.0)
+
+
+def by(distribution, y, weight=None):
+    return target("regression", Truth(y=np.array(y, float), weight=weight), distribution=distribution)
+
+
+@pytest.mark.parametrize("name", ["poisson", "gamma", "tweedie"])
+def test_a_positive_mean_is_scaled_and_comes_back_from_its_logarithm(name):
+    y = np.array([1.0, 5.0, 6e6])
+    found = by(name, y)
+    fittable = found.encode(Truth(y=y))
+    assert fittable.y.mean() == pytest.approx(1.0)
+    np.testing.assert_allclose(found.decode(np.log(fittable.y)[:, None])[:, 0], y)
+
+
+def test_the_scale_of_a_positive_mean_goes_by_the_weights():
+    assert by("gamma", [1.0, 4.0], np.array([3.0, 1.0])).scale == 1.75
+
+
+def test_zeros_are_zeros_to_a_learner_and_gamma_has_none():
+    y = np.array([0.0, 3.0])
+    weight = np.array([1.0, 2.0])
+    truth = Truth(y=y, weight=weight)
+    for name in ("poisson", "tweedie"):
+        assert by(name, y).encode(truth).y.tolist() == [0.0, 2.0]
+    fittable = by("gamma", [1.0, 2.0]).encode(truth)
+    assert fittable.rows.tolist() == [1]
+    assert fittable.weight.tolist() == [2.0]
+
+
+def test_a_positive_mean_is_finite_and_above_zero_whatever_a_learner_says():
+    for y in ([1e-300, 3e-300], [1.0, 2.0], [1e300, 2e300]):
+        values = by("gamma", y).decode(np.array([[-1e9], [-745.0], [0.0], [1e9]]))
+        assert np.isfinite(values).all()
+        assert (values > 0.0).all()
+        assert values[2, 0] == pytest.approx(np.mean(y))
+
+
+def test_a_positive_mean_that_is_always_the_same_is_not_fitted():
+    found = by("tweedie", [3.3, 3.3])
+    assert found.n_outputs == 0
+    assert found.decode(np.zeros((2, 0))).tolist() == [[3.3], [3.3]]
+
+
+def test_a_count_that_was_always_zero_is_not_predicted_as_impossible():
+    assert by("poisson", [0.0, 0.0, 0.0]).decode(np.zeros((1, 0))).tolist() == [[0.25]]
+
+
+def test_a_positive_mean_of_no_usable_row_is_impossible():
+    with pytest.raises(Impossible, match="gamma"):
+        by("gamma", [0.0, 1.0], np.array([1.0, 0.0]))
+
+
+def test_by_huber_the_median_is_the_centre_and_the_size_that_turns_absolute_the_unit():
+    y = np.arange(-50.0, 51.0)
+    y[-1] = 1e9
+    assert by("huber:0.8", y) == Quantity(center=0.0, scale=40.0)
+    weight = (np.abs(y) <= 10.0) * 1.0
+    assert by("huber:0.5", y, weight) == Quantity(center=0.0, scale=5.0)
+
+
+def test_by_huber_values_that_are_nearly_all_the_same_have_their_spread_as_unit():
+    y = np.zeros(100)
+    y[0] = 100.0
+    assert by("huber", y) == Quantity(center=0.0, scale=pytest.approx(np.std(y)))
+
+
+def test_a_distribution_comes_before_what_the_metric_would_fit():
+    y = np.array([0.0, 10.0, 20.0])
+    for name in ("gaussian", "laplace", "quantile:0.9"):
+        found = target("regression", Truth(y=y), "rmsle", distribution=name)
+        assert found == Quantity(center=10.0, scale=pytest.approx(np.std(y)))
+
+
+@pytest.mark.parametrize("name", sorted(DISTRIBUTIONS))
+def test_a_target_is_the_same_when_read_again(name, tmp_path):
+    found = by(name, [1.0, 2.0, 7.0])
+    save_target(found, tmp_path)
+    assert load_target(tmp_path) == found

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from athanor.engine.dataset import Column, Dataset, Numbers, Words
+from athanor.engine.features import FittedView
 from athanor.engine.features.categories import CategoryCodes, OneHot
 from athanor.engine.features.columnwise import Columnwise, described
 from athanor.engine.features.encoder import Encoder
@@ -102,23 +103,31 @@ class _Table:
         return cls(column, rows, {word: place for place, word in enumerate(words)}, numbers)
 
     def encode(self, column: Column) -> Floats:
-        unknown, missing = len(self.rows) - 2, len(self.rows) - 1
-        if not isinstance(column, Words):
-            return self.rows[self._places_of(as_numbers(column), unknown, missing)]
-        words, place_of = column.vocabulary, self.place_of
-        if len(words) <= len(column.codes):
-            table = np.array([*(place_of.get(word, unknown) for word in words), missing])
-            return self.rows[table[column.codes]]
-        return self.rows[
-            [missing if code < 0 else place_of.get(words[code], unknown) for code in column.codes.tolist()]
-        ]
+        places = self._places_in(column) if isinstance(column, Words) else self._places_of(as_numbers(column))
+        return np.asarray(self.rows[places], np.float32)
 
-    def _places_of(self, values: NDArray[np.float64], unknown: int, missing: int) -> Places:
+    @property
+    def _unknown(self) -> int:
+        return len(self.rows) - 2
+
+    @property
+    def _missing(self) -> int:
+        return len(self.rows) - 1
+
+    def _places_in(self, column: Words) -> Places:
+        words, place_of, unknown = column.vocabulary, self.place_of, self._unknown
+        if len(words) <= len(column.codes):
+            table = np.array([*(place_of.get(word, unknown) for word in words), self._missing], np.intp)
+            return np.asarray(table[column.codes], np.intp)
+        codes, missing = column.codes.tolist(), self._missing
+        return np.array([missing if code < 0 else place_of.get(words[code], unknown) for code in codes], np.intp)
+
+    def _places_of(self, values: NDArray[np.float64]) -> Places:
         if not len(self.ascending):
-            return np.where(np.isnan(values), missing, unknown)
+            return np.where(np.isnan(values), self._missing, self._unknown)
         nearest = np.minimum(np.searchsorted(self.ascending, values), len(self.ascending) - 1)
-        places = np.where(self.ascending[nearest] == values, nearest, unknown)
-        places[np.isnan(values)] = missing
+        places = np.where(self.ascending[nearest] == values, nearest, self._unknown)
+        places[np.isnan(values)] = self._missing
         return places
 
 
@@ -194,9 +203,10 @@ class _Raw:
         return [self._first["number", name, ""], *of_part] if isinstance(encoder, CountedNumber) else list(of_part)
 
 
-def joint_view(views: Sequence[Columnwise]) -> JointView | None:
-    """All of the views as one; None where one of them is sparse."""
-    if any(view.is_sparse for view in views):
+def joint_view(fitted: Sequence[FittedView]) -> JointView | None:
+    """All of the views as one; None where one of them is sparse, or not made column by column."""
+    views = [view for view in fitted if isinstance(view, Columnwise) and not view.is_sparse]
+    if len(views) < len(fitted):
         return None
     raw = _Raw(_too_large(views))
     for view in views:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from athanor.engine.predictions import Predictions, Truth
 from athanor.registry import Registry
@@ -15,11 +16,14 @@ class Metric:
 
     `score(truth, predictions)` gives the value as people quote it: rmse 0 is perfect, roc_auc 1 is. The classes of the
     truth begin with those of the predictions; labels that the model does not know may follow, with the probability 0.
+
+    reads  the only field of the predictions (beside their classes) that the score depends on
     """
 
     name: str
     greater_is_better: bool
     problems: frozenset[str]
+    reads: Literal["codes", "probabilities", "values"]
     score: Callable[[Truth, Predictions], float]
 
     @property

@@ -270,7 +270,7 @@ def _accuracy_score(truth: Truth, predictions: Predictions) -> float:
 
 def _metric(name: str, score: Callable[[Truth, Predictions], float]) -> Metric:
     problems = frozenset({"binary", "multiclass"})
-    return Metric(name=name, greater_is_better=True, problems=problems, score=score)
+    return Metric(name=name, greater_is_better=True, problems=problems, reads="codes", score=score)
 
 
 ACCURACY = _metric("accuracy", _accuracy_score)

@@ -137,9 +137,11 @@ def _log_loss_score(truth: Truth, predictions: Predictions) -> float:
     return log_loss(truth.y.astype(np.int64), _probabilities(predictions), truth.weight)
 
 
-_PROBLEMS = frozenset({"binary", "multiclass"})
-ROC_AUC = Metric(name="roc_auc", greater_is_better=True, problems=_PROBLEMS, score=_one_against_rest(roc_auc))
-AVERAGE_PRECISION = Metric(
-    name="average_precision", greater_is_better=True, problems=_PROBLEMS, score=_one_against_rest(average_precision)
-)
-LOG_LOSS = Metric(name="log_loss", greater_is_better=False, problems=_PROBLEMS, score=_log_loss_score)
+def _metric(name: str, score: Callable[[Truth, Predictions], float], *, greater_is_better: bool = True) -> Metric:
+    problems = frozenset({"binary", "multiclass"})
+    return Metric(name=name, greater_is_better=greater_is_better, problems=problems, reads="probabilities", score=score)
+
+
+ROC_AUC = _metric("roc_auc", _one_against_rest(roc_auc))
+AVERAGE_PRECISION = _metric("average_precision", _one_against_rest(average_precision))
+LOG_LOSS = _metric("log_loss", _log_loss_score, greater_is_better=False)

@@ -117,6 +117,7 @@ def _metric(function: Callable[[Floats, Floats, Weight], float], *, greater_is_b
         name=function.__name__,
         greater_is_better=greater_is_better,
         problems=frozenset({"regression"}),
+        reads="values",
         score=score,
     )
 

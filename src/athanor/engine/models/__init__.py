@@ -161,7 +161,13 @@ def is_installed(family: Family) -> bool:
 FAMILIES: Registry[Family] = Registry(
     "model family",
     {
-        "linear": "athanor.engine.models.linear:LINEAR",
+        "catboost": "athanor.engine.models.catboost:CATBOOST",
+        "extra_trees": "athanor.engine.models.extra_trees:EXTRA_TREES",
+        "gaussian_process": "athanor.engine.models.gaussian_process:GAUSSIAN_PROCESS",
         "lightgbm": "athanor.engine.models.lightgbm:LIGHTGBM",
+        "linear": "athanor.engine.models.linear:LINEAR",
+        "neural": "athanor.engine.models.neural:NEURAL",
+        "random_forest": "athanor.engine.models.random_forest:RANDOM_FOREST",
+        "xgboost": "athanor.engine.models.xgboost:XGBOOST",
     },
 )

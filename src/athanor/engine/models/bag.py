@@ -14,19 +14,18 @@ from athanor.engine.models import FittedModel
 
 @dataclass(frozen=True, slots=True)
 class FoldBag:
-    """places  for each model the features that it wants of the shared matrix; None: all, as they are."""
+    """places  for each model the features that it wants of the shared matrix; the first ones, where these are all."""
 
     models: tuple[FittedModel, ...]
-    places: tuple[NDArray[np.intp] | None, ...]
+    places: tuple[NDArray[np.intp] | slice, ...]
 
     @classmethod
     def of(cls, models: Sequence[FittedModel], places: Sequence[NDArray[np.intp]]) -> FoldBag:
-        width = max(int(place.max(initial=-1)) for place in places) + 1
-        everything = np.arange(width)
-        return cls(tuple(models), tuple(None if np.array_equal(place, everything) else place for place in places))
+        first = [np.array_equal(place, np.arange(len(place))) for place in places]
+        return cls(
+            tuple(models),
+            tuple(slice(len(place)) if is_first else place for place, is_first in zip(places, first, strict=True)),
+        )
 
     def margins(self, X: Any) -> list[NDArray[np.float64]]:
-        return [
-            model.margins(X if place is None else X[:, place])
-            for model, place in zip(self.models, self.places, strict=True)
-        ]
+        return [model.margins(X[:, place]) for model, place in zip(self.models, self.places, strict=True)]

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from athanor.engine.models import Bag, Estimate, FitInput, FittedModel, Options, Shape, Step
-from athanor.engine.models.bag import FoldBag
+from athanor.engine.models.boosted import MODEL_FILE, FittedTrees, TreeBag, load_trees
 from athanor.engine.models.sampling import sample_rows
 from athanor.engine.models.target import FILE as TARGET_FILE
-from athanor.engine.models.target import Target, load_target, save_target, target_of
+from athanor.engine.models.target import Target, target_of
 from athanor.errors import Impossible
 
-MODEL_FILE = "model.txt"
-
-# (objective, the loss that stops it) by problem; metrics that a model can be fitted to come first.
+# (objective, the loss that stops it) by distribution, by metrics that a model can be fitted to, by problem: in this
+# order.
+_DISTRIBUTIONS: Mapping[str, tuple[str, str]] = {
+    "gaussian": ("regression", "l2"),
+    "laplace": ("regression_l1", "l1"),
+    "huber": ("huber", "huber"),
+    "quantile": ("quantile", "quantile"),
+    "poisson": ("poisson", "poisson"),
+    "gamma": ("gamma", "gamma"),
+    "tweedie": ("tweedie", "tweedie"),
+}
 _LOSSES: Mapping[str, tuple[str, str]] = {
     "mae": ("regression_l1", "l1"),
     "mape": ("regression_l1", "l1"),  # with rows weighted by 1 / |y|
@@ -77,103 +83,6 @@ _SMALL: Options = {"num_leaves": 4, "max_bin": 15, "bin_construct_sample_cnt": 2
 _CACHED_BINS = 4e6
 _BINNED_ROWS = 200_000  # so many rows the library looks at to cut each feature into bins
 
-# Many rows go through a few trees at a time, which stay in the processor's first cache: 700 trees of 31 leaves took 78
-# ns a row and tree in one walk, and 50 so. A wide row costs something to hand over, which more trees have to pay back.
-_MANY_ROWS = 1000
-_BLOCK_LEAVES, _LEAST_BLOCK, _FEATURES_A_TREE = 500, 16, 4
-_BLOCK_CELLS = 2**17  # rows x trees at a time: 1 MB
-_LEAF_VALUES = "\nleaf_value="  # a line of each tree
-_NUM_LEAVES = re.compile(r"^num_leaves=(\d+)$", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """Some of a booster's rounds as a booster of their own, and the values of its leaves.
-
-    Of their own, because the library is told which rounds to predict with by a note on the booster: two threads that
-    ask one booster for different rounds get each other's, or crash. Asked for all, they write the same note.
-
-    values  (n_leaves,) as the booster reads them from its text, tree by tree
-    first   (n_trees,) where a tree's leaves begin
-    """
-
-    booster: Any  # lightgbm.Booster
-    values: NDArray[np.float64]
-    first: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, booster: Any, start: int, rounds: int) -> _Block:
-        import lightgbm
-
-        text = booster.model_to_string(start_iteration=start, num_iteration=rounds)
-        trees: list[NDArray[np.float64]] = []
-        begin = text.find(_LEAF_VALUES)
-        while begin >= 0:
-            begin += len(_LEAF_VALUES)
-            end = text.index("\n", begin)
-            trees.append(np.array(text[begin:end].split(), np.float64))
-            begin = text.find(_LEAF_VALUES, end)
-        first = np.cumsum([0, *map(len, trees)])[:-1]
-        return cls(lightgbm.Booster(model_str=text), np.concatenate(trees), first)
-
-    def values_of(self, X: Any) -> NDArray[np.float64]:
-        """(n_trees, n_rows) what each tree says to each row."""
-        places = self.booster.predict(X, pred_leaf=True, num_threads=1).reshape(X.shape[0], len(self.first))
-        return np.asarray(self.values[places.T + self.first[:, None]], np.float64)
-
-
-@dataclass(frozen=True)  # no slots: what is cached needs a place
-class FittedLightGBM:
-    """A booster as text, cut at its best round. Without one, all rows have the same margin."""
-
-    target: Target
-    text: str
-    booster: Any = None  # lightgbm.Booster of `text`; None without trees
-
-    @classmethod
-    def of(cls, target: Target, text: str) -> FittedLightGBM:
-        import lightgbm
-
-        return cls(target, text, lightgbm.Booster(model_str=text))
-
-    def margins(self, X: Any) -> NDArray[np.float64]:
-        n_rows, n_outputs = X.shape[0], self.target.n_outputs
-        if self.booster is None:
-            return self.target.decode(np.zeros((n_rows, 0)))
-        if n_rows < _MANY_ROWS:
-            raw = self.booster.predict(X, raw_score=True, num_threads=1)
-            return self.target.decode(np.reshape(raw, (n_rows, n_outputs)))
-        outputs = np.zeros((n_outputs, n_rows))
-        most = max(_BLOCK_CELLS // len(self._blocks[0].first), 1)
-        for start in range(0, n_rows, most):
-            part = outputs[:, start : start + most]
-            rows = X[start : start + most]
-            for block in self._blocks:
-                # Tree by tree, as the library adds them up: the same bits as in one walk.
-                for tree, values in enumerate(block.values_of(rows)):
-                    part[tree % n_outputs] += values
-        return self.target.decode(np.ascontiguousarray(outputs.T))
-
-    @cached_property
-    def _blocks(self) -> tuple[_Block, ...]:
-        """The booster in parts, made when many rows come: a second copy of the trees."""
-        leaves = sum(map(int, _NUM_LEAVES.findall(self.text))) // self.booster.num_trees()
-        trees = max(_BLOCK_LEAVES // leaves, self.booster.num_feature() // _FEATURES_A_TREE, _LEAST_BLOCK)
-        rounds = max(trees // self.target.n_outputs, 1)
-        starts = range(0, self.booster.current_iteration(), rounds)
-        return tuple(_Block.of(self.booster, start, rounds) for start in starts)
-
-    def importance(self, n_features: int) -> NDArray[np.float64]:
-        """How much all splits by a feature lowered the loss."""
-        if self.booster is None:
-            return np.zeros(n_features)
-        return np.asarray(self.booster.feature_importance(importance_type="gain"), np.float64)
-
-    def save(self, folder: Path) -> None:
-        save_target(self.target, folder)
-        if self.text:
-            (folder / MODEL_FILE).write_text(self.text, encoding="utf-8")
-
 
 @dataclass(frozen=True, slots=True)
 class LightGBM:
@@ -188,8 +97,8 @@ class LightGBM:
     formats: frozenset[str] = frozenset({MODEL_FILE, TARGET_FILE})
     libraries: tuple[str, ...] = ("lightgbm", "scipy.sparse")
     most_rows: int | None = None
-    distributions: frozenset[str] = frozenset({"gaussian"})
-    places: tuple[int, ...] = (0, 20, 110, 80, 70, 140)
+    distributions: frozenset[str] = frozenset(_DISTRIBUTIONS)
+    places: tuple[int, ...] = (0, 20, 110, 30, 70, 140)
 
     def portfolio(self) -> tuple[Options, ...]:
         return _PORTFOLIO
@@ -220,10 +129,10 @@ class LightGBM:
         steps.append({**fewer_bins, "max_bin": 15, "num_leaves": min(leaves, 7)})
         return tuple(step for place, step in enumerate(steps) if step not in steps[:place])
 
-    def fit(self, given: FitInput, options: Options) -> FittedLightGBM:
+    def fit(self, given: FitInput, options: Options) -> FittedTrees:
         target = target_of(given)
         if not target.n_outputs:
-            return FittedLightGBM(target, "")
+            return FittedTrees(target, "")
         fit = _Fit(given, options, target)
         if given.watch(Step(n=0, model=fit.constant, next_s=fit.first_s)):
             small = fit.smaller()
@@ -232,14 +141,11 @@ class LightGBM:
             fit = small
         return fit.model()
 
-    def load(self, folder: Path) -> FittedLightGBM:
-        target = load_target(folder)
-        if not target.n_outputs:
-            return FittedLightGBM(target, "")
-        return FittedLightGBM.of(target, (folder / MODEL_FILE).read_text(encoding="utf-8"))
+    def load(self, folder: Path) -> FittedTrees:
+        return load_trees(folder)
 
     def bag(self, models: Sequence[FittedModel], places: Sequence[NDArray[np.intp]]) -> Bag:
-        return FoldBag.of(models, places)
+        return TreeBag.of(models, places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,13 +182,13 @@ class _Fit:
         used = min(float(self.options.get("feature_fraction", 1.0)), _SMALL_FEATURES / given.X.shape[1])
         return _Fit(given, {**self.options, **_SMALL, "feature_fraction": used}, target_of(given))
 
-    def model(self) -> FittedLightGBM:
+    def model(self) -> FittedTrees:
         """Boost until the rows to stop by, the options or the watch say that it is enough."""
         import lightgbm
 
         given, n_outputs = self.given, self.target.n_outputs
         if not n_outputs:
-            return FittedLightGBM(self.target, "")
+            return FittedTrees(self.target, "")
         rounds = min(int(self.options["rounds"]), max(_MOST_TREES // n_outputs, _LEAST_ROUNDS))
         params = self.params()
         # Fewer rounds than asked for go faster, by the root: halfway between the same fit and the same distance.
@@ -296,13 +202,13 @@ class _Fit:
                 return self.constant()
             return _boost(booster, has_valid, self, rounds)
 
-    def constant(self) -> FittedLightGBM:
+    def constant(self) -> FittedTrees:
         """A model that answers every row alike: what the library starts from."""
         import lightgbm
         from scipy import sparse
 
         if not self.target.n_outputs:
-            return FittedLightGBM(self.target, "")
+            return FittedTrees(self.target, "")
         params = self.params()
         with _errors_as_ours():
             nothing = sparse.csr_matrix(self.given.X.shape, dtype=np.float32)
@@ -310,17 +216,27 @@ class _Fit:
             booster.update()
             return self.so_far(booster, 1)
 
-    def so_far(self, booster: Any, rounds: int) -> FittedLightGBM:
+    def so_far(self, booster: Any, rounds: int) -> FittedTrees:
         with _errors_as_ours():
-            return FittedLightGBM.of(self.target, booster.model_to_string(num_iteration=rounds))
+            return FittedTrees(self.target, booster.model_to_string(num_iteration=rounds)).read()
 
     def params(self) -> dict[str, Any]:
         given, options = self.given, self.options
-        objective, loss = _LOSSES.get(given.metric.name) or _LOSSES[given.problem.name]
+        distribution = given.distribution
+        if distribution is None:
+            objective, loss = _LOSSES.get(given.metric.name) or _LOSSES[given.problem.name]
+        else:
+            objective, loss = _DISTRIBUTIONS[distribution.name]
         params = {**_ALWAYS, **{key: value for key, value in options.items() if key not in _OWN_OPTIONS}}
         params |= {"objective": objective, "metric": loss, "seed": given.seed % 2**31}
         if objective == "multiclass":
             params["num_class"] = self.target.n_outputs
+        if objective == "huber":
+            params["alpha"] = 1.0  # the target's unit
+        elif objective == "quantile" and distribution is not None:
+            params["alpha"] = distribution.parameter
+        elif objective == "tweedie" and distribution is not None:
+            params["tweedie_variance_power"] = distribution.parameter
         # Small tables: leaves of 20 rows (the library's default) would leave no room for a split.
         n_rows = given.X.shape[0]
         params["min_data_in_leaf"] = min(int(options.get("min_data_in_leaf", 20)), max(1, n_rows // 20))
@@ -332,10 +248,12 @@ def _dataset(given: FitInput, target: Target, params: Mapping[str, Any]) -> Any:
     import lightgbm
 
     fittable = target.encode(given.truth)
+    is_huber = given.distribution is not None and given.distribution.name == "huber"
     return lightgbm.Dataset(
         given.X if len(fittable.rows) == given.X.shape[0] else given.X[fittable.rows],
         label=fittable.y,
         weight=fittable.weight,
+        init_score=np.zeros(len(fittable.y)) if is_huber else None,  # without, the library starts from the mean
         categorical_feature=list(given.categorical),
         params=dict(params),
         free_raw_data=True,
@@ -353,11 +271,11 @@ def _add_valid(booster: Any, train: Any, given: FitInput, target: Target, params
     return True
 
 
-def _boost(booster: Any, has_valid: bool, fit: _Fit, rounds: int) -> FittedLightGBM:
+def _boost(booster: Any, has_valid: bool, fit: _Fit, rounds: int) -> FittedTrees:
     """Add trees until the loss has not improved for long, or the watch ends it. The model of the best round."""
     best_loss, best_round, loss = np.inf, 1, None
 
-    def model() -> FittedLightGBM:
+    def model() -> FittedTrees:
         return fit.so_far(booster, best_round)
 
     for done in range(1, rounds + 1):

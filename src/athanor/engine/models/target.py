@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from athanor.engine.models import FitInput
 from athanor.engine.predictions import Truth
+from athanor.engine.target_distribution import TargetDistribution
 from athanor.errors import Impossible
 
 FILE = "target.json"
@@ -148,6 +149,41 @@ class Quantity:
         return (known - self.center) / (self.scale or 1.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Positive:
+    """A mean above 0, fitted on a logarithmic scale: an output is the logarithm of value / scale.
+
+    Values are divided by the scale and not centred, so that a 0 stays one.
+
+    scale        the mean of the training rows: 1 to a learner
+    is_constant  all training rows have one value
+    has_zeros    values of 0 can be used; without, they are left out
+    """
+
+    scale: float
+    is_constant: bool
+    has_zeros: bool
+
+    @property
+    def n_outputs(self) -> int:
+        return 0 if self.is_constant else 1
+
+    def encode(self, truth: Truth) -> Fittable:
+        rows = np.flatnonzero(truth.y >= 0.0 if self.has_zeros else truth.y > 0.0)
+        return Fittable(rows, truth.y[rows] / self.scale, None if truth.weight is None else truth.weight[rows])
+
+    def decode(self, outputs: Floats) -> Floats:
+        """Above 0 and finite, whatever the outputs."""
+        if not self.n_outputs:
+            outputs = np.zeros((len(outputs), 1))
+        most = 700.0 - max(float(np.log(self.scale)), 0.0)
+        values = np.exp(np.minimum(np.ascontiguousarray(outputs), most)) * self.scale
+        return np.maximum(values, np.finfo(np.float64).tiny)
+
+    def facts(self) -> dict[str, Any]:
+        return {"mean": self.scale, "is_constant": self.is_constant, "has_zeros": self.has_zeros}
+
+
 def target_of(given: FitInput) -> Target:
     """Learn what there is to know about the target of the training rows."""
     truth = given.truth
@@ -158,13 +194,54 @@ def target_of(given: FitInput) -> Target:
         codes = truth.y if truth.weight is None else truth.y[truth.weight > 0.0]
         present = tuple(np.unique(codes).astype(np.int64).tolist())
         return Classes(present, given.problem.n_margins(truth), n_rows)
+    if given.distribution is not None:
+        return _distributed(truth, given.distribution)
     # Squared error on log(1 + y) is the square of rmsle; absolute error weighted by 1 / |y| is mape.
     is_log = given.metric.name == "rmsle" and float(truth.y.min()) >= 0.0
     is_relative = given.metric.name == "mape" and bool(truth.y.any())
     values = np.log1p(truth.y) if is_log else truth.y
-    center = float(np.average(values, weights=truth.weight))
-    spread = float(np.sqrt(np.average(np.square(values - center), weights=truth.weight)))
-    return Quantity(center, spread if spread > 1e-12 * abs(center) else 0.0, is_log, is_relative)
+    center, spread = _mean_and_spread(values, truth.weight)
+    return Quantity(center, spread, is_log, is_relative)
+
+
+def _distributed(truth: Truth, distribution: TargetDistribution) -> Target:
+    """A quantity as its distribution wants it.
+
+    With errors that count by huber's measure it is centred at the median, and scaled by the size at which an error
+    turns absolute, which is 1 to a learner: so many of the values lie no further than that from the median. What is
+    left once a model is fitted is smaller, so that fewer errors are absolute then than the parameter says. A learner
+    starts from 0: values that lie far off, which it is there for, would draw the mean too far away to come back from.
+    """
+    if distribution.is_positive:
+        may_be_zero = distribution.name != "gamma"
+        used = truth.y >= 0.0 if may_be_zero else truth.y > 0.0
+        weight = used * 1.0 if truth.weight is None else np.where(used, truth.weight, 0.0)
+        if not weight.any():
+            raise Impossible(f"The distribution {distribution.name!r} needs a training row with a target above 0.")
+        mean = float(np.average(truth.y, weights=weight))
+        is_constant = bool(np.ptp(truth.y[weight > 0.0]) <= 1e-12 * mean)
+        # Never seen: as if one more row had a 1.
+        return Positive(mean or 1.0 / (len(truth.y) + 1.0), is_constant, may_be_zero)
+    center, spread = _mean_and_spread(truth.y, truth.weight)
+    if distribution.name == "huber" and spread and distribution.parameter is not None:
+        center = _quantile(truth.y, truth.weight, 0.5)
+        size = _quantile(np.abs(truth.y - center), truth.weight, distribution.parameter)
+        spread = size if size > 1e-12 * abs(center) else spread
+    return Quantity(center, spread)
+
+
+def _mean_and_spread(values: Floats, weight: Floats | None) -> tuple[float, float]:
+    """Weighted; the spread is 0 where it is nothing beside the mean."""
+    center = float(np.average(values, weights=weight))
+    spread = float(np.sqrt(np.average(np.square(values - center), weights=weight)))
+    return center, spread if spread > 1e-12 * abs(center) else 0.0
+
+
+def _quantile(values: Floats, weight: Floats | None, level: float) -> float:
+    """The least value that is at or above this share of the weight."""
+    order = np.argsort(values, kind="stable")
+    sums = np.cumsum(np.ones(len(values)) if weight is None else weight[order])
+    return float(values[order][np.searchsorted(sums, level * sums[-1])])
 
 
 def save_target(target: Target, folder: Path) -> None:
@@ -175,4 +252,6 @@ def load_target(folder: Path) -> Target:
     facts = json.loads((folder / FILE).read_text(encoding="utf-8"))
     if "present" in facts:
         return Classes(tuple(facts["present"]), facts["n_margins"], facts["n_rows"])
+    if "mean" in facts:
+        return Positive(facts["mean"], facts["is_constant"], facts["has_zeros"])
     return Quantity(facts["center"], facts["scale"], facts["is_log"], facts["is_relative"])

@@ -110,6 +110,7 @@ class TaskWords(Body):
     features: list[str] | None = Field(description="null: every column but the target and the excluded ones.")
     excluded: list[str]
     weight: str | None
+    distribution: str | None
     types: dict[str, str]
 
 
@@ -202,6 +203,7 @@ class LeaderboardRowBody(Body):
     folds: int
     n_folds: int
     trial: str
+    score_error: float | None = Field(description="Standard error of the score; null: not known.")
 
 
 class LeaderboardBody(Body):

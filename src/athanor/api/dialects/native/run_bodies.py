@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from athanor.api.dialects.native.bodies import MAX_LABELS, Body, Name, Text, WholeNumber
 from athanor.engine.plan import Plan
 from athanor.engine.schema import ColumnType
+from athanor.engine.target_distribution import TargetDistribution
 from athanor.engine.task import Task
 from athanor.errors import InvalidInput
 from athanor.services.train import check_plan
@@ -55,6 +56,9 @@ class StartRun(Body):
     )
     excluded: list[Column] = Field(default=[], max_length=MAX_COLUMNS)
     weight: Column | None = Field(default=None, description="The column of row weights.")
+    distribution: Name | None = Field(
+        default=None, description="How a regression's target is spread: `gamma`, `quantile:0.9`, …"
+    )
     types: dict[Column, Name] = Field(
         default={}, max_length=MAX_COLUMNS, description="What columns mean, where it is not what was found."
     )
@@ -72,6 +76,7 @@ class StartRun(Body):
             excluded=tuple(self.excluded),
             weight=self.weight,
             types={name: _column_type(word) for name, word in self.types.items()},
+            distribution=None if self.distribution is None else TargetDistribution.parse(self.distribution),
         )
 
     def core_plan(self) -> Plan:

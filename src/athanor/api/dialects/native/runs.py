@@ -12,9 +12,12 @@ from starlette.responses import Response
 from athanor.api.auth import GuardedRoute, TheActor, TheServices
 from athanor.api.dialects.native import answers, run_bodies, words
 from athanor.api.dialects.native.event_stream import AT_ONCE, MEDIA_TYPE, EventStream
+from athanor.api.dialects.native.files import FILE
+from athanor.api.downloads import DownloadResponse
 from athanor.core.actor import Actor, Scope
 from athanor.core.dataset import Origin
 from athanor.core.job import JobState
+from athanor.engine.model_archive import MEDIA_TYPE as MODEL_TYPE
 from athanor.services import Services
 from athanor.services.runs import RunView, Told
 
@@ -115,6 +118,20 @@ def get_leaderboard(run: RunId, actor: TheActor, services: TheServices) -> dict[
         "metric": view.run.task.metric,
         "rows": [words.leaderboard_row(row) for row in rows],
     }
+
+
+@ROUTER.get(
+    "/runs/{run}/model",
+    status_code=200,
+    response_class=DownloadResponse,
+    responses={200: {"content": {MODEL_TYPE: {"schema": FILE}}}},
+    summary="The run's best model as one file",
+    openapi_extra=words.needs(Scope.RUNS_READ),
+)
+def download_model(run: RunId, actor: TheActor, services: TheServices) -> DownloadResponse:
+    """`athanor import` makes a folder of it; `athanor predict` takes it as it is."""
+    made = services.model_files.of_run(actor, words.run_id(run))
+    return DownloadResponse(made.chunks, filename=made.filename, media_type=made.media_type)
 
 
 @ROUTER.post(
@@ -240,6 +257,7 @@ def _run(view: RunView) -> dict[str, Any]:
             "features": None if task.features is None else list(task.features),
             "excluded": list(task.excluded),
             "weight": task.weight,
+            "distribution": None if task.distribution is None else str(task.distribution),
             "types": {name: kind.value for name, kind in task.types.items()},
         },
         "plan": words.plan(view.plan),

@@ -37,9 +37,11 @@ METRICS: Mapping[str, str] = {  # vendor, where it is another word -> core
     "mean_absolute_error": "mae",
     "mean_absolute_percentage_error": "mape",
 }
-FAMILIES: Mapping[str, str] = {
-    "linearmodel": "linear"
-}  # vendor, where the family itself does not know the word -> core
+FAMILIES: Mapping[str, str] = {  # vendor, where the family itself does not know the word -> core
+    "linearmodel": "linear",
+    "nn_torch": "neural",
+    "fastai": "neural",
+}
 FIELDS: Mapping[str, str] = {  # a core field that an error names -> the vendor's
     "target": "targetColumn",
     "features": "featureColumns",

@@ -1,8 +1,9 @@
-"""Times and sizes as people type them: 90, 90s, 10m, 1h30m; 512MB, 2GB."""
+"""Times and sizes as people type them (90, 90s, 10m, 1h30m; 512MB, 2GB), and numbers as people read them."""
 
 from __future__ import annotations
 
 import re
+from math import isnan
 
 from athanor.errors import InvalidInput
 
@@ -53,3 +54,10 @@ def spell_size(size_bytes: float) -> str:
         if amount >= 1:
             return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:,.0f} {unit}"
     return f"{size_bytes:.0f} bytes"
+
+
+def spell_score(score: float | None) -> str:
+    """Five digits, and no exponent for large numbers; "-" where there is no score, or an undefined one."""
+    if score is None or isnan(score):
+        return "-"
+    return f"{score:.0f}" if 1e4 <= abs(score) < 1e15 else f"{score:.5g}"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from athanor.cli.quantities import parse_duration, parse_size, spell_duration, spell_size
 from athanor.errors import InvalidInput
+from athanor.quantities import parse_duration, parse_size, spell_duration, spell_score, spell_size
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,19 @@ def test_a_time_is_spelled_as_people_say_it(seconds, words):
 )
 def test_a_size_is_spelled_as_people_say_it(size, words):
     assert spell_size(size) == words
+
+
+@pytest.mark.parametrize(
+    ("score", "spelled"),
+    [
+        (None, "-"),
+        (float("nan"), "-"),
+        (0.912345678, "0.91235"),
+        (1.0, "1"),
+        (-0.5, "-0.5"),
+        (123456.7, "123457"),
+        (9.87e-7, "9.87e-07"),
+    ],
+)
+def test_a_score_has_five_digits_and_large_ones_have_no_exponent(score, spelled):
+    assert spell_score(score) == spelled

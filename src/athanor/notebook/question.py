@@ -1,0 +1,86 @@
+"""What a person asks in a notebook, as a task and a plan: words and numbers in the ways people write them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from athanor.engine.plan import Plan
+from athanor.engine.schema import ColumnType
+from athanor.engine.target_distribution import TargetDistribution
+from athanor.errors import InvalidInput
+from athanor.quantities import parse_duration, parse_size
+
+IN_THIS_PROCESS = 0  # of `cores`: folds are fitted in the calling process, one at a time
+
+
+def seconds(limit: float | str | None) -> float | None:
+    """A time limit as a number of seconds or as text ("90s", "5m"). Raises InvalidInput."""
+    if isinstance(limit, str):
+        return parse_duration(limit)
+    if isinstance(limit, bool) or not isinstance(limit, int | float | None):
+        raise InvalidInput(
+            f"`time_limit` must be seconds (90), text (5m, 1h30m) or None, got {limit!r}.", field="time_limit"
+        )
+    return limit
+
+
+def size_bytes(limit: float | str | None) -> int | None:
+    """A memory limit as a number of bytes or as text ("2GB"). Raises InvalidInput."""
+    if isinstance(limit, str):
+        return parse_size(limit)
+    if isinstance(limit, bool) or not isinstance(limit, int | float | None):
+        raise InvalidInput(f"`memory_limit` must be bytes, text (2GB) or None, got {limit!r}.", field="memory_limit")
+    return None if limit is None else int(limit)
+
+
+def plan_of(
+    *,
+    time_limit: float | str | None,
+    preset: str,
+    memory_limit: float | str | None,
+    cores: int | None,
+    max_trials: int | None,
+    seed: int,
+    excluded_families: Iterable[str],
+) -> Plan:
+    """The limits as a plan. Raises InvalidInput, and NotFound for a family that does not exist."""
+    return Plan(
+        time_limit_s=seconds(time_limit),
+        preset=preset,
+        memory_limit=size_bytes(memory_limit),
+        cores=None if cores == IN_THIS_PROCESS else cores,
+        max_trials=max_trials,
+        seed=seed,
+        excluded_families=_families(excluded_families),
+    )
+
+
+def types_of(given: Mapping[str, str] | None) -> dict[str, ColumnType]:
+    """Column → what it means, as its owner says. Raises InvalidInput."""
+    known = [kind.value for kind in ColumnType]
+    for name, kind in (given or {}).items():
+        if kind not in known:
+            raise InvalidInput(
+                f"No column type {kind!r}, given for {name!r}. Known: {', '.join(known)}.", field="types"
+            )
+    return {str(name): ColumnType(kind) for name, kind in (given or {}).items()}
+
+
+def distribution_of(given: str | TargetDistribution | None) -> TargetDistribution | None:
+    return TargetDistribution.parse(given) if isinstance(given, str) else given
+
+
+def names_of(given: Iterable[str] | str | None) -> tuple[str, ...] | None:
+    """Names of columns, of which one may stand alone."""
+    if given is None:
+        return None
+    return (given,) if isinstance(given, str) else tuple(map(str, given))
+
+
+def _families(given: Iterable[str] | str) -> tuple[str, ...]:
+    from athanor.engine.models import FAMILIES
+
+    names = names_of(given) or ()
+    for name in names:
+        _ = FAMILIES[name]
+    return names
