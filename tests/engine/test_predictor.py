@@ -65,7 +65,7 @@ def whole(run, table):
         classes=tuple(head["classes"]),
         score=0.75,
         shares={trials[0]: 0.25, trials[1]: 0.75},
-        records=store.finished(),
+        records=[record for record in store.finished() if record.fold < 3],  # without those of all rows
     )
     return folder
 
@@ -110,7 +110,7 @@ def test_a_model_says_what_it_is(model, whole):
     assert model.task.target == "target"
     sizes = {name: (whole / name).stat().st_size for name in read_head(whole)["files"]}
     boosters = sum(size for name, size in sizes.items() if name.endswith("/model.txt"))
-    assert model.size_bytes == sum(sizes.values()) + 2 * boosters > sum(sizes.values())
+    assert model.size_bytes == sum(sizes.values()) + 11 * boosters > sum(sizes.values())
     assert {member.family: member.share for member in model.members} == {"linear": 0.25, "lightgbm": 0.75}
     assert [len(member.folds) for member in model.members] == [3, 3]
 

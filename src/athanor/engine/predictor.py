@@ -29,8 +29,9 @@ from athanor.errors import InvalidInput
 # Rows are predicted in chunks, and chunks side by side. The cells under way bound the memory of the views' matrices.
 MOST_ROWS, LEAST_ROWS = 8192, 64  # of a chunk
 _CHUNK_CELLS, _CELLS_UNDER_WAY = 2**20, 2**22
-# Boosters are the only texts. Each stands in memory as its text, as its trees, and as these once more in parts.
-_IN_MEMORY: Mapping[str, int] = {".txt": 3}
+# Boosters are the only texts. Each stands in memory as its text, as trees of the merged bag and, once many rows came,
+# as these in parts: 8 texts of 11 MB took 62 MB as a bag, and as much again in parts.
+_IN_MEMORY: Mapping[str, int] = {".txt": 12}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +92,13 @@ class Predictor:
 
     def importance(self) -> tuple[Importance, ...]:
         """What the model relies on, greatest share first. Asks no rows; see `engine/importance.py`."""
-        return importance(
-            self.schema,
-            (
-                Reliance(model=fold.model, view=self.views.fitted[fold.view], part=member.share / len(member.folds))
-                for member in self.members
-                for fold in member.folds
-            ),
+        reliances = (
+            Reliance(model=fold.model, view=self.views.fitted[fold.view], part=member.share / len(member.folds))
+            for member in self.members
+            for fold in member.folds
         )
+        with model_files.made_by_us(self.folder):
+            return importance(self.schema, reliances)
 
     def save(self, folder: Path) -> None:
         """Write the model into `folder`, which must be new or empty."""
@@ -112,6 +112,13 @@ class Predictor:
         """
         head = model_files.read_head(folder)
         model_files.verify_files(folder, head)
+        with model_files.made_by_us(folder):
+            model = cls._of(folder, head, keep)
+            model.predict_rows(_unknown(model.schema)).labels()  # what does not fit together is found out now
+        return model
+
+    @classmethod
+    def _of(cls, folder: Path, head: Mapping[str, Any], keep: object) -> Predictor:
         files = head["files"]
         fitted: dict[ViewKey, FittedView] = {}
         found: list[tuple[dict[str, Any], list[FoldModel]]] = []
@@ -168,6 +175,12 @@ def _certainty(folder: Path, files: Iterable[str]) -> about.Certainty:
     if f"{about.FOLDER}/{about.FILE}" not in files:
         return about.Certainty()
     return about.Certainty.load(folder / about.FOLDER)
+
+
+def _unknown(schema: Schema) -> list[dict[str, Any]]:
+    """Two rows of which nothing is known. Their vectors are 0, as none can be missing."""
+    vectors = {column.name: [0.0] * (column.dim or 0) for column in schema.columns if column.storage is Storage.DENSE}
+    return 2 * [{schema.names[0]: None, **vectors}]
 
 
 def _verified(folder: Path, place: Path, files: Iterable[str]) -> Path:

@@ -46,7 +46,7 @@ class Task:
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> Task:
-        features, distribution = given["features"], given["distribution"]
+        features, distribution = given["features"], given.get("distribution")
         return cls(
             **{
                 **given,

@@ -69,6 +69,14 @@ def truth_for(problem: str, table: Dataset, *, seed: int = 5) -> Truth:
     return Truth(y=100.0 + 10.0 * signal)
 
 
+MOST = {"rounds": 50, "epochs": 20}  # what a contract is about shows after so many
+
+
+def short(options):
+    """A configuration whose fit does not take long."""
+    return {name: min(value, MOST.get(name, value)) for name, value in options.items()}
+
+
 @dataclass
 class Fit:
     """What a family is given, and how its answers are judged."""
@@ -79,7 +87,7 @@ class Fit:
     given: FitInput
 
     def model(self, **changes):
-        options = changes.pop("options", {**self.family.portfolio()[0]})
+        options = short(changes.pop("options", self.family.portfolio()[0]))
         given = FitInput(
             **{name: changes.get(name, getattr(self.given, name)) for name in FitInput.__dataclass_fields__}
         )

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from support.plain_nets import PlainNet, differences
 
 from athanor.engine.nets.layers import Architecture, Parameters, Passage, started
+from support.plain_nets import PlainNet, differences
 
 ARCHITECTURES = [
     Architecture(n_inputs=3, hidden=(4,), n_outputs=1),

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 from scipy import sparse
-from support.plain_nets import PlainNet
 
 from athanor.engine.nets.inputs import Inputs
 from athanor.engine.nets.layers import Parameters
 from athanor.engine.nets.serving import BLOCK, Fold, Stack
+from support.plain_nets import PlainNet
 
 
 def a_fold(n_features=5, widths=(3, 8, 6, 1), seed=0, places=None):

