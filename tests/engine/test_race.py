@@ -85,6 +85,7 @@ class Stage:
         self.store.claim(self.given.fingerprint())
         self.lasts = lambda _: self.fit_s
         self.cuts = lambda _: False  # whether the clock cut a fit short
+        self.n_rows = lambda _: 9  # that a fit learned from
         self.snapshots = False  # whether fits that never come back had kept some of themselves
         self.budget = Budget(np.inf if self.limit_s is None else self.at + self.limit_s, lambda: self.at)
 
@@ -151,7 +152,7 @@ class Stage:
         rows = order.fold == FOLDS
         record = FoldRecord(
             trial=order.trial, family=order.family, view="codes", fold=order.fold, score=abs(error),
-            fit_s=self.lasts(order), predict_s=0.1, n_features=1, truncated=as_snapshot or self.cuts(order), files=sha256_of(written),
+            fit_s=self.lasts(order), predict_s=0.1, n_features=1, truncated=as_snapshot or self.cuts(order), files=sha256_of(written), n_rows=self.n_rows(order),
         )  # fmt: skip
         keep = self.store.keep_snapshot if as_snapshot else self.store.keep_fold
         keep(written, record, (Y[rows] + error).astype(np.float32)[:, None])
@@ -484,7 +485,7 @@ def test_a_fold_whose_process_was_lost_is_fitted_again(stage):
     assert played.run() == "schedule complete"
     assert played.fits() == ["a0", "a0", "a1", "a2", "a3"]
     assert [event.message for event in played.of(Warned)] == [
-        "A: the process of fold 1 ended (signal 9); trying again."
+        "A: the process of fold 1 of 4 ended (signal 9); trying again."
     ]
 
 
@@ -550,7 +551,7 @@ def test_a_fit_that_is_far_beyond_its_deadline_is_ended_while_the_others_go_on(s
     played = stage(script={"a": [1, NEVER, 1, 1], "b": [2] * 4}, limit_s=100.0, fit_s=5.0, size=2)
     assert played.run() == "schedule complete"
     assert played.fits() == ["a0", "b0", "a1", "b1", "b2", "b3"]
-    assert "fold 2 did not come back in time" in played.of(TrialFailed)[0].reason
+    assert "fold 2 of 4 did not come back in time" in played.of(TrialFailed)[0].reason
     assert played.saved() == {"b": (1.0, ALL)}
 
 
@@ -724,6 +725,42 @@ def test_a_member_that_cannot_be_fitted_on_all_rows_is_served_by_its_folds(stage
     played.run()
     assert played.saved() == {"a": (1.0, ALL)}
     assert "A" in [row.name for row in played.playing.leaderboard() if row.rank == 1]
+
+
+def test_a_model_of_fewer_rows_than_a_folds_is_not_served(stage):
+    """Memory had room for half of the rows: that is no model of all rows."""
+    played = refitted(stage, script={"a": [1] * 5})
+    played.n_rows = lambda order: 5 if order.fold == N_FOLDS else 9
+    played.run()
+    assert played.saved() == {"a": (1.0, ALL)}
+
+
+def test_a_model_of_all_rows_takes_the_place_of_the_model_of_one_fold(stage):
+    """Both are one model with one score: what was saved is known by what it is made of."""
+    played = refitted(stage, script={"a": [1] * 5}, limit_s=19.0)
+    played.lasts = lambda order: 5.0
+    played.run()
+    assert played.fits() == ["a0", "a4"]
+    assert played.saved() == {"a": (1.0, [N_FOLDS])}
+
+
+def test_a_model_of_all_rows_that_was_cut_short_is_fitted_anew_when_the_run_goes_on(stage, tmp_path):
+    first = refitted(stage, script={"a": [1] * 5}, limit_s=60.0, folder=tmp_path / "r")
+    first.cuts = lambda order: order.fold == N_FOLDS
+    first.run()
+    assert first.saved() == {"a": (1.0, ALL)}
+    later = refitted(stage, script={"a": [1] * 5}, limit_s=60.0, folder=tmp_path / "r", continues=True)
+    later.run()
+    assert later.fits() == ["a4"]
+    assert later.saved() == {"a": (1.0, [N_FOLDS])}
+
+
+def test_what_answers_says_how_long_it_takes(stage):
+    played = refitted(stage, script={"a": [1] * 5, "b": [2] * 5})
+    played.run()
+    served, other = played.playing.leaderboard()
+    assert (served.name, served.predict_s) == ("A", 0.1)
+    assert (other.name, other.predict_s) == ("B", pytest.approx(0.4))
 
 
 def test_time_is_kept_for_the_models_of_all_rows(stage):

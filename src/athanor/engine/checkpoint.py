@@ -90,6 +90,10 @@ class CheckpointStore(Protocol):
         """Make a finished fold one of another trial, too: nothing is copied or fitted."""
         ...
 
+    def drop(self, record: FoldRecord) -> None:
+        """Forget a finished fold, so that it can be fitted anew."""
+        ...
+
     def keep_snapshot(self, written: Path, record: FoldRecord, out_of_fold: NDArray[np.float32]) -> None:
         """Make `written` (the files of a model that is still being fitted) the snapshot of its fold, in the place of
         the one before. It is no finished fold; `keep_fold` and `claim` remove it.
@@ -206,6 +210,9 @@ class FolderCheckpoints:
         (fold / "fold.json").write_text(json.dumps(asdict(adopted)))
         self._publish(fold, self._fold(trial, record.fold))
         return adopted
+
+    def drop(self, record: FoldRecord) -> None:
+        self._replace(self._fold(record.trial, record.fold), None)
 
     def keep_view(self, written: Path, view: str, fold: int) -> None:
         place = self.view_folder(view, fold)

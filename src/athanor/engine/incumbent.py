@@ -17,6 +17,8 @@ from athanor.engine.reporter import Reporter
 from athanor.engine.scores import write_scores
 from athanor.engine.standings import Standings
 
+_Made = tuple[Mapping[str, float], frozenset[tuple[str, int]]]  # shares, and the models by trial and fold
+
 
 @dataclass(slots=True)
 class Incumbent:
@@ -34,7 +36,7 @@ class Incumbent:
     weights: Weights | None = field(default=None, init=False)
     barrier_s: float = field(default=0.1, init=False)  # what the longest barrier took
     _on_disk: Weights | None = field(default=None, init=False)  # what an earlier attempt left
-    _saved: tuple[Mapping[str, float], int] | None = field(default=None, init=False)  # shares and number of folds
+    _saved: _Made | None = field(default=None, init=False)
     _saved_score: float = field(default=float("nan"), init=False)  # what was told of it: scored anew, it may differ
 
     def restore(self) -> None:
@@ -48,13 +50,13 @@ class Incumbent:
         if all(self.standings.n_finished(trial) for trial in shares):
             score = head.get("weighed_score", head["score"])
             self._on_disk = Weights(shares=shares, score=float("nan") if score is None else score)
-            self._saved = (shares, sum(len(member["folds"]) for member in members))
+            self._saved = (shares, frozenset((each["trial"], fold) for each in members for fold in each["folds"]))
             self._saved_score = self._on_disk.score
 
     def save_first(self, trial: str) -> None:
         """From the first fold on there is a model, whatever it is worth. No rival: which one is first is chance."""
         if self._saved is None:
-            self._save(alone(trial), 1)
+            self._save(alone(trial))
 
     def members(self, *, without: Collection[str]) -> set[str]:
         """The trials in models that a newcomer must not be worse than."""
@@ -85,14 +87,13 @@ class Incumbent:
             gain = self.standings.utility(chosen.shares, n_folds) - self.standings.utility(rival.shares, n_folds)
             if gain < 0:
                 chosen, gain = rival, 0.0
-        n_folds = self._n_served(chosen)
         is_known = any(chosen is rival for rival in rivals)
-        if is_known and (not self.clock.is_timed or self._saved != (chosen.shares, n_folds)):
+        if is_known and (not self.clock.is_timed or self._saved != self._made_of(chosen)):
             chosen = self.standings.scored_anew(chosen)  # its members have more folds than when it was weighed
         self.weights = chosen
         may_replace = has_news and not self._is_kept_to_the_end
-        if self._saved is None or (may_replace and not self._is_saved(chosen, n_folds)):
-            self._save(chosen, n_folds, gain=gain)
+        if self._saved is None or (may_replace and not self._is_saved(chosen)):
+            self._save(chosen, gain=gain)
         on_disk = self._on_disk
         if has_news and on_disk is not None and self._is_weighed(on_disk, cap) and not self._is_kept_to_the_end:
             self._on_disk = None
@@ -101,18 +102,16 @@ class Incumbent:
 
     def settle(self) -> None:
         """Put on disk what was chosen last, where it is not: who fitted its last models may have ended before that."""
-        if self.weights is None:
-            return
-        n_folds = self._n_served(self.weights)
-        if not self._is_saved(self.weights, n_folds):
-            self._save(self.weights, n_folds)
+        if self.weights is not None and not self._is_saved(self.weights):
+            self._save(self.weights)
 
-    def _n_served(self, weights: Weights) -> int:
-        return sum(len(self.standings.served(trial)) for trial in weights.shares)
+    def _made_of(self, weights: Weights) -> _Made:
+        served = [record for trial in weights.shares for record in self.standings.served(trial)]
+        return weights.shares, frozenset((record.trial, record.fold) for record in served)
 
-    def _is_saved(self, chosen: Weights, n_folds: int) -> bool:
+    def _is_saved(self, chosen: Weights) -> bool:
         is_same_score = self._saved_score == chosen.score or (isnan(self._saved_score) and isnan(chosen.score))
-        return self._saved == (chosen.shares, n_folds) and is_same_score
+        return self._saved == self._made_of(chosen) and is_same_score
 
     @property
     def _is_kept_to_the_end(self) -> bool:
@@ -134,7 +133,7 @@ class Incumbent:
             found = [self._on_disk, self.weights]
         return [weights for weights in found if weights is not None and not weights.shares.keys() & set(without)]
 
-    def _save(self, chosen: Weights, n_folds: int, *, gain: float | None = None) -> None:
+    def _save(self, chosen: Weights, *, gain: float | None = None) -> None:
         given = self.standings.given
         certainty = self.standings.certainty(chosen)
         records = [record for trial in sorted(chosen.shares) for record in self.standings.served(trial)]
@@ -152,5 +151,5 @@ class Incumbent:
             )
             write_leaderboard(folder, self.standings.leaderboard(chosen))
             write_scores(folder, self.standings.all_scores(chosen, seed=self.plan.seed))
-        self._saved, self._saved_score = (chosen.shares, n_folds), chosen.score
+        self._saved, self._saved_score = self._made_of(chosen), chosen.score
         self.reporter.saved(chosen.shares, certainty.score, gain=gain)

@@ -209,7 +209,6 @@ class Race:
         ]
         kept_s = (1 - FIRST_ROUND) * self._fits_left_s() if fold == 0 and self.clock.is_timed else 0.0
         later = 0 if fold == 0 else len(runners) * max(self.given.n_folds - fold - 1, 0)
-        doing = "all rows" if self._is_refitting else f"fold {fold + 1} of {self.given.n_folds}"
         under_way: dict[str, FoldFit] = {}
         while waiting or under_way:
             while waiting and self._has_place(waiting[0], under_way) and self._may_start():
@@ -227,7 +226,7 @@ class Race:
             for outcome in outcomes:
                 del under_way[outcome.order.trial]
                 waiting[:0] = self._note(outcome)
-            self._reporter.progress(doing)
+            self._reporter.progress(self._spelled(fold))
 
     def _has_place(self, order: FoldFit, under_way: Mapping[str, FoldFit]) -> bool:
         """Whether the fit may start beside those under way: one that needs all the memory waits for them to end."""
@@ -302,7 +301,7 @@ class Race:
         elif outcome.lost != LATE:
             return self._again(order, outcome.lost or "")
         elif self._fits_left_s() > 0:  # others go on: this one would not come back the next time either
-            self._give_up(order, f"its fit of fold {order.fold + 1} did not come back in time")
+            self._give_up(order, f"its fit of {self._spelled(order.fold)} did not come back in time")
         return []
 
     def _again(self, order: FoldFit, lost: str) -> list[FoldFit]:
@@ -319,7 +318,7 @@ class Race:
         if lost != OUT_OF_MEMORY:
             if order.memory is not None:  # a library may break where it gets no memory
                 self._alone.add(order.trial)
-            self._reporter.warn(f"{label}: the process of fold {order.fold + 1} ended ({lost}); trying again.")
+            self._reporter.warn(f"{label}: the process of {self._spelled(order.fold)} ended ({lost}); trying again.")
             return [order]
         self._reporter.warn(f"{label}: memory is at its limit; trying with half of the rows.")
         lighter = fewer_rows(order, int((self.given.folds != order.fold).sum()))
@@ -358,14 +357,22 @@ class Race:
             for record in usable(entry, of_folds):
                 records.append(self.checkpoints.adopt(record, entry.trial))
         for record in records:
-            if record.trial in self._standings.entries:
+            if record.trial not in self._standings.entries:
+                continue
+            if record.fold < self.given.n_folds:
                 self._standings.records[record.trial, record.fold] = record
-                if record.fold < self.given.n_folds:
-                    self._reporter.fold(record, restored=True)
+                self._reporter.fold(record, restored=True)
+            elif record.truncated:  # it is not served; now there may be time for a whole one
+                self.checkpoints.drop(record)
+            else:
+                self._standings.records[record.trial, record.fold] = record
         self._incumbent.restore()
 
     def _of_folds(self) -> list[FoldRecord]:
         return [record for record in self.checkpoints.finished() if record.fold < self.given.n_folds]
+
+    def _spelled(self, fold: int) -> str:
+        return f"fold {fold + 1} of {self.given.n_folds}" if fold < self.given.n_folds else "all rows"
 
     def _is_sound(self, trial: str) -> bool:
         return trial not in self._failed and self._standings.n_finished(trial) > 0

@@ -58,12 +58,14 @@ class Standings:
     def served(self, trial: str) -> list[FoldRecord]:
         """What answers for a trial: its fold models, or in their place the one of all rows, if it was fitted whole.
 
-        One that the clock cut short may be worse than the bag of the fold models, and nothing would tell.
+        One that the clock cut short, or that memory had no room for all rows of, may be worse than the bag of the fold
+        models, and nothing would tell.
         """
+        folds = [self.records[trial, fold] for fold in range(self.n_finished(trial))]
         of_all_rows = self.records.get((trial, self.n_folds))
-        if of_all_rows is not None and not of_all_rows.truncated and self.is_refitted:
-            return [of_all_rows]
-        return [self.records[trial, fold] for fold in range(self.n_finished(trial))]
+        if of_all_rows is None or of_all_rows.truncated or not self.is_refitted:
+            return folds
+        return folds if of_all_rows.n_rows < folds[0].n_rows else [of_all_rows]
 
     def n_common(self, shares: Mapping[str, float], *, cap: int | None = None) -> int:
         """Folds that all members have."""
@@ -174,10 +176,20 @@ class Standings:
         return replace(row, score_error=self._error(entry.trial))
 
     def _as_served(self, row: LeaderboardRow, served: Weights) -> LeaderboardRow:
-        """The row with the score of calibrated answers and what is known of it."""
+        """The row with the score of calibrated answers, what is known of it, and what the models that answer take."""
         certainty = self.certainty(served)
         found = certainty.uncertainty
-        return replace(row, score=certainty.score, score_error=None if found is None else found.error)
+        return replace(
+            row,
+            score=certainty.score,
+            score_error=None if found is None else found.error,
+            predict_s=sum(map(self._predict_s, served.shares)),
+        )
+
+    def _predict_s(self, trial: str) -> float:
+        """Of what answers for a trial. A model of all rows, which has predicted nothing yet, takes as long as a fold's."""
+        each = [self.records[trial, fold].predict_s for fold in range(self.n_finished(trial))]
+        return float(np.mean(each)) * len(self.served(trial))
 
     def _error(self, trial: str) -> float | None:
         """Of the score of a trial that has all its folds: others' scores change with the next one."""
