@@ -14,6 +14,7 @@ from athanor.engine.checkpoint import FoldRecord
 from athanor.engine.models import FAMILIES
 from athanor.engine.plan import PRESETS, Plan
 from athanor.engine.search import Entry, allowance_s, entries, survivors, turns, usable, whole
+from athanor.engine.target_distribution import TargetDistribution
 from athanor.errors import InvalidInput
 
 ALL = Plan(preset="best_quality")
@@ -75,18 +76,46 @@ def test_the_preset_and_the_trial_limit_cut_the_list_off(families, plan, n):
 
 
 def test_families_that_do_not_fit_stay_out(families):
-    families["b"] = AFamily("B", 4, problems=frozenset({"regression"}))
-    families["c"] = AFamily("C", 1, takes_sparse=False)
+    families["b"] = AFamily("B", (1, 4, 6, 7), problems=frozenset({"regression"}))
+    families["c"] = AFamily("C", (3,), takes_sparse=False)
     assert labels() == ["A", "C", "A-2"]
     assert labels(is_sparse=True) == ["A", "A-2"]
     assert labels(plan=Plan(excluded_families=("a",))) == ["C"]
 
 
 def test_excluding_all_that_fit_is_refused(families):
-    families["b"] = AFamily("B", 4, problems=frozenset({"regression"}))
+    families["b"] = AFamily("B", (1, 4, 6, 7), problems=frozenset({"regression"}))
     with pytest.raises(InvalidInput, match="Leave at least one in") as caught:
         labels(plan=Plan(excluded_families=("a", "c")))
     assert caught.value.field == "excluded_families"
+
+
+def test_a_family_for_small_tables_stays_out_of_large_ones(families):
+    families["c"] = AFamily("C", (3,), most_rows=100)
+    assert [entry.label for entry in entries("binary", ALL, is_sparse=False, n_rows=100)][2] == "C"
+    assert "C" not in [entry.label for entry in entries("binary", ALL, is_sparse=False, n_rows=101)]
+
+
+def test_a_family_for_small_tables_that_is_left_alone_learns_from_as_many_rows_as_it_pays_on(families):
+    families["c"] = AFamily("C", (3,), most_rows=100)
+    (only,) = entries("binary", Plan(excluded_families=("a", "b")), is_sparse=False, n_rows=10_000)
+    assert only.options == {"depth": 0, "max_rows": 100}
+
+
+def test_only_families_that_have_a_distribution_start_where_one_is_asked_for(families):
+    families["c"] = AFamily("C", (3,), distributions=frozenset({"gaussian", "gamma"}))
+    gamma = TargetDistribution(name="gamma")
+    assert [entry.label for entry in entries("binary", ALL, is_sparse=False, distribution=gamma)] == ["C"]
+    with pytest.raises(InvalidInput, match="the distribution gamma: a, b") as caught:
+        entries("binary", Plan(excluded_families=("c",)), is_sparse=False, distribution=gamma)
+    assert caught.value.field == "distribution"
+
+
+def test_a_family_whose_library_is_not_installed_stays_out(families):
+    families["c"] = AFamily("C", (3,), libraries=("no_such_library.part",))
+    assert "C" not in labels()
+    with pytest.raises(InvalidInput, match="not installed: c"):
+        labels(plan=Plan(excluded_families=("a", "b")))
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -69,13 +69,15 @@ def entries(
             field="excluded_families",
         )
     suited = [family for family in installed if family.most_rows is None or (n_rows or 0) <= family.most_rows]
+    # Where nobody else is left, those for small tables learn from as many rows as they pay on.
+    limited = {} if suited else {family.name: {"max_rows": family.most_rows or 0} for family in installed}
     placed = sorted(
         (turn, family.name, place) for family in suited or installed for place, turn in enumerate(family.places)
     )
     limits = [limit for limit in (PRESETS[plan.preset].n_entries, plan.max_trials) if limit is not None]
+    chosen = placed[: min(limits, default=len(placed))]
     return [
-        _entry(name, place, FAMILIES[name].portfolio()[place])
-        for _, name, place in placed[: min(limits, default=len(placed))]
+        _entry(name, place, {**FAMILIES[name].portfolio()[place], **limited.get(name, {})}) for _, name, place in chosen
     ]
 
 

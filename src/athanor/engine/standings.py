@@ -187,7 +187,7 @@ class Standings:
         )
 
     def _predict_s(self, trial: str) -> float:
-        """Of what answers for a trial. A model of all rows, which has predicted nothing yet, takes as long as a fold's."""
+        """Of what answers for a trial. A model of all rows has predicted nothing yet; it takes as long as a fold's."""
         each = [self.records[trial, fold].predict_s for fold in range(self.n_finished(trial))]
         return float(np.mean(each)) * len(self.served(trial))
 
