@@ -1,6 +1,7 @@
 """`athanor doctor` names what is missing and how to get it."""
 
 import ctypes
+from importlib import metadata
 
 import pytest
 
@@ -10,8 +11,39 @@ from athanor.cli.doctor import examine, how_to_install, linux_family
 def test_a_machine_that_has_everything_ends_with_status_0(athanor, tmp_path):
     ended = athanor("doctor", "--data", tmp_path)
     assert ended.status == 0, ended.out
-    for name in ("Python", "venv", "OpenMP", "libraries", "cores", "memory", "data folder", "disk"):
+    for name in ("Python", "venv", "OpenMP", "libraries", "extras", "cores", "memory", "data folder", "disk"):
         assert name in ended.out
+
+
+def without(monkeypatch, *gone):
+    """As if some packages were not installed."""
+    found = metadata.version
+
+    def version(name):
+        if name in gone:
+            raise metadata.PackageNotFoundError(name)
+        return "9.9" if name == "xgboost" else found(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    return {finding.name: finding for finding in examine(None)}
+
+
+def test_the_library_of_a_family_may_come_in_one_of_two_packages(monkeypatch):
+    libraries = without(monkeypatch, "xgboost-cpu")["libraries"]
+    assert libraries.is_well
+    assert "xgboost 9.9" in libraries.found
+
+
+def test_a_library_that_is_missing_is_named(monkeypatch):
+    libraries = without(monkeypatch, "xgboost-cpu", "xgboost", "lightgbm")["libraries"]
+    assert (libraries.is_well, libraries.is_needed) == (False, True)
+    assert libraries.advice.startswith("lightgbm, xgboost-cpu cannot be found")
+
+
+def test_an_extra_that_is_missing_is_worth_knowing_and_no_fault(monkeypatch):
+    extras = without(monkeypatch, "catboost")["extras"]
+    assert (extras.found, extras.is_well, extras.is_needed) == ("no catboost", False, False)
+    assert "pip install 'athanor[catboost]'" in extras.advice
 
 
 def test_a_missing_libgomp_is_named_with_its_package_and_status_1(athanor, tmp_path, monkeypatch):

@@ -29,7 +29,10 @@ def test_what_the_training_measured_is_printed_the_greatest_drop_first(classifie
 def test_the_rows_of_a_file_tell_as_well(classifier, athanor):
     ended = athanor("importance", classifier.model, classifier.file)
     assert ended.status == 0, ended.err
-    assert ended.out.splitlines()[2].split()[0] == "size"
+    told, _, first = ended.out.splitlines()[:3]
+    assert first.split()[0] == "size"
+    rows = len(classifier.file.read_text().splitlines()) - 1
+    assert told == f"Drop of roc_auc, on {rows:,} rows of {classifier.file.name}."
 
 
 def test_where_nothing_was_measured_shares_are_told_and_what_they_are(classifier, athanor):

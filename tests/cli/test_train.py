@@ -20,6 +20,7 @@ from athanor.cli import train
 from athanor.cli.training import print_result
 from athanor.engine.leaderboard import read_leaderboard
 from athanor.engine.learn import Result
+from athanor.engine.scores import MeasuredOn, Scores
 
 pytestmark = pytest.mark.timeout(150)
 
@@ -75,6 +76,16 @@ def test_a_few_of_the_other_scores_are_shown_where_there_are_any(classifier, cap
     scores = {"roc_auc": 0.9, "log_loss": 0.25, "mcc": 0.5, "accuracy": 0.75}
     assert "\nAlso: accuracy 0.75, log_loss 0.25.\n" in printed(classifier, capsys, scores=scores)
     assert "Also" not in printed(classifier, capsys)
+
+
+def test_scores_on_validation_rows_have_a_line_of_their_own_with_the_metric_of_the_run(classifier, capsys, monkeypatch):
+    scores = {"log_loss": 0.25, "roc_auc": 0.875}
+    measured = Scores(measured_on=MeasuredOn.VALIDATION, n_rows=1200, by_metric=scores)
+    monkeypatch.setattr("athanor.engine.scores.read_scores", lambda folder: measured)
+    told = printed(classifier, capsys, scores=scores)
+    assert told.startswith("binary: roc_auc 0.9, measured on rows that the models did not see.\n")
+    assert "\nOn 1,200 validation rows: roc_auc 0.875, log_loss 0.25.\n" in told
+    assert "Also" not in told
 
 
 def test_an_out_folder_that_cannot_be_made_is_told_in_one_line(flats, tmp_path, run_process):

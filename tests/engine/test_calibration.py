@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from athanor.engine.calibration import Beta, Calibration, Isotonic, Temperature, fit_calibration
+from athanor.engine.calibration import Beta, Calibration, Isotonic, Temperature
+from athanor.engine.calibration import fit_calibration as fit
 from athanor.engine.metrics import METRICS
 from athanor.engine.predictions import Predictions, Truth
 from athanor.engine.problems import PROBLEMS
@@ -33,6 +34,10 @@ def stepped(log_odds):
 
 def log_loss(truth, answers):
     return METRICS["log_loss"].score(truth, answers)
+
+
+def fit_calibration(answers, truth, *, seed):
+    return fit(answers, truth, seed=seed)[0]
 
 
 SOME = [
@@ -166,6 +171,32 @@ def test_equal_seeds_find_the_same_map_in_a_sample_of_many_rows():
 def test_quantities_have_no_probabilities_to_calibrate():
     with pytest.raises(InvalidInput, match="hold none"):
         fit_calibration(Predictions(values=np.zeros(3)), Truth(y=np.zeros(3)), seed=1)
+
+
+def test_the_gain_is_that_of_answers_under_maps_that_did_not_see_their_rows():
+    truth, answers = binary_answers(3_000, said=tripled, weight=True)
+    found, unseen = fit(answers, truth, seed=1)
+    assert log_loss(truth, answers) - log_loss(truth, unseen) == pytest.approx(found.gain, rel=1e-9)
+    np.testing.assert_array_equal(unseen.codes, unseen.probabilities.argmax(axis=1))
+
+
+def test_an_isotonic_map_looks_better_on_its_own_rows_than_cross_fitted_answers_say():
+    truth, answers = binary_answers(12_000, said=kinked)
+    found, unseen = fit(answers, truth, seed=1)
+    assert found.method == "isotonic"
+    assert log_loss(truth, found.apply(answers)) < log_loss(truth, unseen) < log_loss(truth, answers)
+
+
+def test_rows_outside_the_sample_are_answered_by_the_map_itself():
+    truth, answers = binary_answers(60_000, said=tripled)
+    found, unseen = fit(answers, truth, seed=1)
+    same = (unseen.probabilities == found.apply(answers).probabilities).all(axis=1)
+    assert same.sum() == pytest.approx(10_000, abs=10)
+
+
+def test_without_a_map_the_answers_stay_as_they_are():
+    truth, answers = binary_answers(30)
+    assert fit(answers, truth, seed=1) == (None, answers)
 
 
 # --- applied ----------------------------------------------------------------------------------------------------------

@@ -65,6 +65,43 @@ def test_the_score_is_that_of_answers_as_they_are_served(problem):
     assert certainty.uncertainty.lower < certainty.score < certainty.uncertainty.upper
 
 
+def test_the_score_is_that_of_answers_under_maps_and_thresholds_that_did_not_see_their_rows():
+    for problem, (_, metric) in CASES.items():
+        if problem == "regression":
+            continue
+        truth, _, certainty = a_case(problem)
+        assert certainty.score == pytest.approx(METRICS[metric].score(truth, certainty.cross_fitted), rel=1e-9)
+
+
+def test_a_map_does_not_flatter_the_score_by_having_seen_the_rows():
+    truth, answers = binary_answers(12_000, said=lambda log_odds: 3.0 * np.tanh(log_odds + 1.0) + 0.3 * log_odds)
+    certainty, metric = found(truth, answers), METRICS["log_loss"]
+    assert certainty.calibration.method == "isotonic"
+    assert certainty.score == pytest.approx(metric.score(truth, answers) - certainty.calibration.gain, rel=1e-9)
+    assert certainty.score > metric.score(truth, certainty.apply(answers))
+
+
+def test_a_map_that_keeps_the_order_of_rows_leaves_a_score_of_the_order_alone():
+    truth, answers = binary_answers(2_000, said=tripled)
+    certainty = found(truth, answers, "roc_auc")
+    assert certainty.calibration is not None
+    assert certainty.score == METRICS["roc_auc"].score(truth, answers)
+
+
+def test_every_metric_is_scored_as_served_but_by_what_did_not_see_the_rows():
+    truth, answers, certainty = a_case("binary")
+    rows = np.arange(0, 3_000, 2)
+    metrics = [METRICS[name] for name in ("f1", "log_loss", "roc_auc")]
+
+    def score(some):
+        return {metric.name: metric.score(truth.take(rows), some) for metric in metrics}
+
+    scores, unseen = certainty.scores(score, answers, rows), score(certainty.cross_fitted.take(rows))
+    assert {name: scores[name] for name in ("f1", "log_loss")} == {name: unseen[name] for name in ("f1", "log_loss")}
+    assert scores["roc_auc"] == score(answers.take(rows))["roc_auc"] > unseen["roc_auc"]
+    assert Certainty().scores(score, answers, rows) == score(answers.take(rows))
+
+
 def test_labels_are_decided_by_calibrated_probabilities():
     _, answers, certainty = a_case("binary")
     served = certainty.apply(answers)
@@ -91,6 +128,7 @@ def test_answers_that_need_nothing_are_served_as_they_are():
     assert certainty.calibration is None
     assert certainty.threshold is None
     assert certainty.apply(answers) is answers
+    assert certainty.cross_fitted is None
 
 
 def test_of_a_handful_of_rows_nothing_is_said_but_the_score():

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from athanor.engine import worth
 from athanor.engine.budget import Budget
 from athanor.engine.checkpoint import FolderCheckpoints
 from athanor.engine.dataset import Words
@@ -332,6 +333,20 @@ def test_a_result_says_how_many_trials_are_left_and_how_many_more_there_are(make
     assert (ended.trials_left, ended.trials_beyond) == (3, 2)
     two = learn(make_table(), TASK, TWO, pool=InlinePool())
     assert (two.trials_left, two.trials_beyond) == (0, 3)
+
+
+def test_a_run_is_not_lost_where_memory_runs_out_while_columns_are_measured(make_table, monkeypatch):
+    def no_room(*_, **__):
+        raise MemoryError
+
+    heard = []
+    monkeypatch.setattr(worth, "out_of_fold_worth", no_room)
+    plan = replace(TWO, time_limit_s=600.0)
+    result = learn(make_table(), TASK, plan, pool=InlinePool(), tell=heard.append)
+    assert result.predictor.predict(make_table()) is not None
+    assert isinstance(heard[-1], Finished)
+    [warned] = [event.message for event in heard if isinstance(event, Warned)]
+    assert warned.startswith("What each column is worth was not measured: memory ran out")
 
 
 def test_more_trials_than_the_schedule_has_are_told_of(make_table):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
@@ -11,8 +12,18 @@ import pytest
 
 from athanor.engine import model_files
 from athanor.engine.checkpoint import sha256_of
-from athanor.engine.model_files import FORMAT, check_name, copy_model, link_files, read_head, verify_files, write_head
-from athanor.errors import InvalidInput, NotFound
+from athanor.engine.model_files import (
+    FORMAT,
+    check_name,
+    copy_model,
+    link_files,
+    made_by_us,
+    memory_of,
+    read_head,
+    verify_files,
+    write_head,
+)
+from athanor.errors import InvalidInput, NotFound, Unavailable
 
 WEIGHTS, VIEW = "models/t/fold-0/weights.npy", "views/codes/fold-0/view.json"
 
@@ -305,3 +316,34 @@ def test_files_are_copied_where_the_disk_cannot_share_them(model, tmp_path, monk
     link_files(model, tmp_path / "copied")
     assert sha256_of(tmp_path / "copied") == sha256_of(model)
     assert not (model / WEIGHTS).samefile(tmp_path / "copied" / WEIGHTS)
+
+
+# --- what is wrong, and whose fault it is ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [AttributeError("x"), KeyError("x"), ZeroDivisionError("x"), FileNotFoundError("x")])
+def test_contents_that_do_not_fit_are_not_what_athanor_wrote(error, tmp_path):
+    with pytest.raises(InvalidInput, match="is not what Athanor wrote"), made_by_us(tmp_path):
+        raise error
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOSPC, errno.EIO])
+def test_what_the_system_refuses_is_told_in_its_words_and_blames_no_contents(number, tmp_path):
+    with pytest.raises(Unavailable, match=f"cannot be read now: {os.strerror(number)}"), made_by_us(tmp_path):
+        raise OSError(number, os.strerror(number))
+
+
+def test_a_file_that_cannot_be_opened_is_no_file_that_was_changed(model, monkeypatch):
+    head = read_head(model)
+
+    def refuse(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(model_files.hashlib, "file_digest", refuse)
+    with pytest.raises(Unavailable, match="cannot be read now"):
+        verify_files(model, head)
+
+
+def test_a_model_takes_several_times_the_memory_of_its_files(model):
+    sizes = {name: (model / name).stat().st_size for name in (WEIGHTS, VIEW)}
+    assert memory_of(model, read_head(model)) == 9 * sizes[WEIGHTS] + 8 * sizes[VIEW]

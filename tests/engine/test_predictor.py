@@ -13,7 +13,7 @@ from athanor.engine import predictor as predicting
 from athanor.engine.checkpoint import FolderCheckpoints
 from athanor.engine.dataset import Dataset, Numbers, Words
 from athanor.engine.learn import learn
-from athanor.engine.model_files import _seal, read_head
+from athanor.engine.model_files import _seal, memory_of, read_head
 from athanor.engine.plan import Plan
 from athanor.engine.pool import InlinePool
 from athanor.engine.predictor import Predictor
@@ -108,9 +108,7 @@ def test_a_model_says_what_it_is(model, whole):
     assert (model.problem, model.metric, model.score, model.classes) == ("binary", "roc_auc", 0.75, ("no", "yes"))
     assert model.schema.names == ("size", "age", "colour")
     assert model.task.target == "target"
-    sizes = {name: (whole / name).stat().st_size for name in read_head(whole)["files"]}
-    boosters = sum(size for name, size in sizes.items() if name.endswith("/model.txt"))
-    assert model.size_bytes == sum(sizes.values()) + 11 * boosters > sum(sizes.values())
+    assert model.size_bytes == memory_of(whole, read_head(whole))
     assert {member.family: member.share for member in model.members} == {"linear": 0.25, "lightgbm": 0.75}
     assert [len(member.folds) for member in model.members] == [3, 3]
 
@@ -246,6 +244,15 @@ def test_a_file_that_was_changed_is_refused(copy, part):
     victim.write_bytes(victim.read_bytes() + b" ")
     with pytest.raises(InvalidInput, match="changed after it was made"):
         Predictor.load(copy)
+
+
+def test_a_model_that_can_be_loaded_and_not_asked_is_told_as_that(whole, monkeypatch):
+    def give_up(*_):
+        raise TypeError("no such thing")
+
+    monkeypatch.setattr(Predictor, "_chunk", give_up)
+    with pytest.raises(InvalidInput, match=f"{whole} could not answer a row: TypeError: no such thing"):
+        Predictor.load(whole)
 
 
 @pytest.mark.parametrize("part", ["models", "views"])

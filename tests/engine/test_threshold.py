@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,7 @@ def rare(n_rows=4_000, *, seed=0, **others):
 
 
 def fitted(name, truth, answers, seed=1):
-    return fit_threshold(answers, truth, METRICS[name], seed=seed)
+    return fit_threshold(answers, truth, METRICS[name], seed=seed)[0]
 
 
 @pytest.mark.parametrize("name", ["f1", "balanced_accuracy", "mcc", "f1_macro"])
@@ -49,6 +51,15 @@ def test_a_metric_that_one_side_alone_makes_perfect_is_no_guide(name):
 @pytest.mark.parametrize("name", ["roc_auc", "average_precision", "log_loss"])
 def test_a_metric_that_looks_at_probabilities_has_no_threshold(name):
     assert fitted(name, *rare()) is None
+
+
+def test_the_gain_is_that_of_labels_by_thresholds_that_did_not_see_their_rows():
+    truth, answers = rare()
+    metric = METRICS["f1"]
+    found, labels = fit_threshold(answers, truth, metric, seed=1)
+    gain = metric.score(truth, replace(answers, codes=labels)) - metric.score(truth, answers)
+    assert gain == pytest.approx(found.gain, rel=1e-9)
+    assert (labels != found.apply(answers).codes).any()
 
 
 def test_other_problems_have_no_threshold():

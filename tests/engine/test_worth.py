@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 from athanor.engine.budget import Budget
 from athanor.engine.checkpoint import FolderCheckpoints
 from athanor.engine.dataset import Dataset, Numbers
+from athanor.engine.events import ignore
 from athanor.engine.learn import learn
 from athanor.engine.model_files import copy_model, read_head
+from athanor.engine.models import FAMILIES
 from athanor.engine.permutation import Drop
 from athanor.engine.plan import Plan
 from athanor.engine.pool import InlinePool
@@ -84,7 +87,7 @@ def test_without_time_nothing_is_measured(run):
 
 def test_what_is_measured_is_kept_beside_the_model_and_goes_with_it(run, tmp_path):
     assert read_worth(run.folder) is None
-    measure_worth(run.folder, run.store, run.given, clock=TIMELESS, seed=1)
+    measure_worth(run.folder, run.store, run.given, clock=TIMELESS, seed=1, tell=ignore)
     found = read_worth(run.folder)
     assert found.drops[0].columns == ("strong",)
     copy_model(run.folder, tmp_path / "copy")
@@ -96,8 +99,48 @@ def test_what_is_measured_is_kept_beside_the_model_and_goes_with_it(run, tmp_pat
 def test_who_asked_to_finish_now_does_not_wait_for_it(run):
     clock = Budget()
     clock.finish()
-    measure_worth(run.folder, run.store, run.given, clock=clock, seed=1)
+    measure_worth(run.folder, run.store, run.given, clock=clock, seed=1, tell=ignore)
     assert read_worth(run.folder) is None
+
+
+def spoiled(run, folder, within, contents=b"nothing"):
+    """A copy of the run's folds in which all files of models, or of views, have other contents."""
+    shutil.copytree(run.store.folder, folder, symlinks=True)
+    for path in folder.glob(within):
+        if path.is_file():
+            path.write_bytes(contents)
+    return FolderCheckpoints(folder)
+
+
+@pytest.mark.parametrize("within", ["trials/*/fold-*/model/*", "views/*/fold-*/*"])
+def test_a_fold_that_cannot_be_read_is_told_and_costs_the_measurement_alone(run, tmp_path, within):
+    store, heard = spoiled(run, tmp_path / "run", within), []
+    measure_worth(run.folder, store, run.given, clock=TIMELESS, seed=1, tell=heard.append)
+    assert read_worth(run.folder) is None
+    [warned] = heard
+    assert warned.message.startswith("What each column is worth was not measured: ")
+    assert "is not what Athanor wrote" in warned.message
+
+
+def test_a_library_that_cannot_read_a_booster_is_told_in_our_words(run, tmp_path):
+    store = spoiled(run, tmp_path / "run", "trials/*/fold-*/model/model.txt")
+    shares = {next(record.trial for record in store.finished() if record.family == "lightgbm"): 1.0}
+    with pytest.raises(InvalidInput, match="LightGBMError"):
+        out_of_fold_worth(run.folder, shares, store, run.given, clock=TIMELESS, seed=1)
+
+
+def test_where_memory_runs_out_a_warning_is_all_that_comes_of_it(run, monkeypatch):
+    def no_room(*_):
+        raise MemoryError("Unable to allocate 3 GiB")
+
+    heard = []
+    for family in FAMILIES.names():
+        monkeypatch.setattr(type(FAMILIES[family]), "load", no_room)
+    measure_worth(run.folder, run.store, run.given, clock=TIMELESS, seed=1, tell=heard.append)
+    assert read_worth(run.folder) is None
+    assert [event.message for event in heard] == [
+        "What each column is worth was not measured: memory ran out (Unable to allocate 3 GiB). The model is whole."
+    ]
 
 
 def test_a_model_can_be_asked_about_other_rows(run):

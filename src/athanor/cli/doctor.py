@@ -9,6 +9,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,12 @@ PACKAGES = {
     "venv": {"debian": "python3-venv", "fedora": "python3", "alpine": "python3", "arch": "python"},
 }
 
+# Packages that Athanor cannot do without; one of these where several have the same library.
+LIBRARIES = (
+    *(("athanor",), ("lightgbm",), ("xgboost-cpu", "xgboost")),
+    *(("scikit-learn",), ("polars",), ("numpy",)),
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -73,6 +80,7 @@ def examine(data: Path | None) -> Iterator[Finding]:
     yield _venv(system)
     yield _libgomp(system)
     yield _libraries()
+    yield _extras()
     yield _cores()
     yield _memory()
     folder = _data_folder(data)
@@ -133,20 +141,35 @@ def _libgomp(system: str | None) -> Finding:
 
 
 def _libraries() -> Finding:
-    from importlib.metadata import PackageNotFoundError, version
-
-    found, missing = [], []
-    for name in ("athanor", "lightgbm", "scikit-learn", "polars", "numpy"):
-        try:
-            found.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            missing.append(name)
+    found = {names: _version(*names) for names in LIBRARIES}
+    missing = [names[0] for names, version in found.items() if version is None]
     return Finding(
         name="libraries",
-        found=", ".join(found),
+        found=", ".join(version for version in found.values() if version is not None),
         is_well=not missing,
         advice=f"{', '.join(missing)} cannot be found; install Athanor again.",
     )
+
+
+def _extras() -> Finding:
+    found = _version("catboost")
+    return Finding(
+        name="extras",
+        found=found or "no catboost",
+        is_well=found is not None,
+        is_needed=False,
+        advice="Trainings go without CatBoost. To have it: pip install 'athanor[catboost]'",
+    )
+
+
+def _version(*names: str) -> str | None:
+    """Name and version of the first of these packages that is installed; None: none is."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    for name in names:
+        with suppress(PackageNotFoundError):
+            return f"{name} {version(name)}"
+    return None
 
 
 def _cores() -> Finding:

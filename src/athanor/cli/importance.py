@@ -25,9 +25,10 @@ Examples:
   athanor importance data-model new.csv         on the rows of a file that has the target
 
 `drop` is by how much the score becomes worse when the column's cells are dealt out anew among the
-rows, `+/-` its standard error: a drop of less than twice that may be nothing. Rows are never those
-that the models learned from. Columns that say the same stand in for each other: each alone may look
-useless. Where nothing was measured, the shares of what the models rely on are printed.
+rows, `+/-` its standard error: a drop of less than twice that may be nothing. Give rows that the
+model did not learn from: on others columns look better than they are. What the training measured is
+of such rows. Columns that say the same stand in for each other: each alone may look useless.
+Where nothing was measured, the shares of what the models rely on are printed.
 """)
 SHOWN = 100  # columns
 
@@ -50,7 +51,7 @@ def importance(
     with keep or nullcontext():
         found = read_worth(folder) if file is None else _measured(folder, file, parse_duration(time), format)
         if found is not None:
-            _print_worth(found)
+            _print_worth(found, "that the models did not see" if file is None else f"of {file.name}")
             return
         from athanor.engine.learners import import_learners
         from athanor.engine.predictor import Predictor
@@ -77,8 +78,8 @@ def _measured(folder: Path, file: Path, seconds: float, format_: str | None) -> 
     return worth_on(predictor, to_dataset(table.frame, table.schema), clock=clock, seed=0)
 
 
-def _print_worth(worth: Worth) -> None:
-    print(f"Drop of {worth.metric}, on {worth.n_rows:,} rows that the models did not see.")
+def _print_worth(worth: Worth, of_what: str) -> None:
+    print(f"Drop of {worth.metric}, on {worth.n_rows:,} rows {of_what}.")
     reached = [drop for drop in worth.drops if drop.drop is not None]
     print_table(
         ("column", "drop", "+/-"),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from athanor.engine.learn import Result
     from athanor.engine.plan import Plan
     from athanor.engine.pool import LocalPool
+    from athanor.engine.scores import Scores
 
 ALSO = ("accuracy", "f1_macro", "roc_auc", "log_loss", "rmse", "mae", "r2")  # shown beside the run's own metric
 KEEP_BACK_S = 0.25  # of the limit, for writing the model and ending this process
@@ -226,6 +227,7 @@ def print_result(
     more    the command that goes on from them; None: it would change nothing
     """
     from athanor.engine.model_files import read_head
+    from athanor.engine.scores import read_scores
 
     head = read_head(model)  # not the model itself: loading that would import the learners, which takes seconds
     members = "1 member" if len(head["members"]) == 1 else f"{len(head['members'])} members"
@@ -233,9 +235,9 @@ def print_result(
     served = result.leaderboard[0]
     told = "." if served.folds == served.n_folds else f", {spell_folds(served)}: the model is partial."
     print(f"{head['task']['problem']}: {score}, measured on rows that the models did not see{told}")
-    also = [name for name in ALSO if name in result.scores and name != result.metric]
-    if also:
-        print(f"Also: {', '.join(f'{name} {spell_score(result.scores[name])}' for name in also)}.")
+    others = _others(result, read_scores(model))
+    if others:
+        print(others)
     if before is not None:
         print(f"Before: {result.metric} {spell_score(before)}.")
     print(f"Ended after {spell_duration(elapsed_s)} ({why}); at most {spell_size(peak_memory)} of memory.")
@@ -250,6 +252,17 @@ def print_result(
             print(f"More: {more}")
     print(f"Trials: {command('leaderboard', model)}")
     print(f"Next: {command('predict', model, file, '--out', 'predictions.csv')}")
+
+
+def _others(result: Result, measured: Scores | None) -> str:
+    """What else the model scores; on validation rows the run's own metric too, which is another number there."""
+    from athanor.engine.scores import MeasuredOn
+
+    where, names = "Also", [name for name in ALSO if name != result.metric]
+    if measured is not None and measured.measured_on is MeasuredOn.VALIDATION:
+        where, names = f"On {measured.n_rows:,} validation rows", [result.metric, *names]
+    told = [f"{name} {spell_score(result.scores[name])}" for name in names if name in result.scores]
+    return f"{where}: {', '.join(told)}." if told else ""
 
 
 def command(*words: object) -> str:

@@ -8,7 +8,7 @@ not fitted on smaller, by more than the noise of the difference.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -132,33 +132,36 @@ class Calibration:
             raise InvalidInput("This is not a calibration that Athanor wrote.") from error
 
 
-def fit_calibration(answers: Predictions, truth: Truth, *, seed: int) -> Calibration | None:
-    """The map that makes probabilities truer; None where none was found, or there are too few rows to tell.
+def fit_calibration(answers: Predictions, truth: Truth, *, seed: int) -> tuple[Calibration | None, Predictions]:
+    """The map that makes probabilities truer, and each row's answer under a map that was fitted without this row.
+
+    None, and the answers as they are, where no map was found to help, or there are too few rows to tell.
 
     answers  out-of-fold, with probabilities, for the rows of `truth`
     """
-    rows = _sample(truth, _of(answers).shape[1], seed)
+    all_rows, rows = answers, _sample(truth, _of(answers).shape[1], seed)
     sample, answers = truth.take(rows), answers.take(rows)
     counts = np.bincount(sample.y.astype(np.int64), minlength=len(answers.classes))
     is_binary = len(answers.classes) == 2
     if len(rows) < LEAST_ROWS or (is_binary and counts.min() < LEAST_OF_CLASS):
-        return None
+        return None, all_rows
     fits: list[Callable[[Floats, Truth], Map | None]] = [_fit_beta if is_binary else _fit_temperature]
     if is_binary and counts.min() >= LEAST_FOR_ISOTONIC:
         fits.append(_fit_isotonic)
     folds = stratified_by_class(sample.y, FOLDS, seed)
     chosen: Calibration | None = None
-    best = _losses(answers, sample)
+    unseen, best = answers, _losses(answers, sample)
     for fit in fits:
-        losses = _cross_fitted_losses(fit, answers, sample, folds)
+        mapped = _cross_fitted(fit, answers, sample, folds)
         whole = fit(_of(answers), sample)
-        if losses is None or whole is None:
+        if mapped is None or whole is None:
             continue
+        losses = _losses(mapped, sample)
         gain, error = _mean_and_error(best - losses, sample.weight)
         if gain > error:  # also than the map that was kept before: it has fewer parameters
             gain, error = _mean_and_error(_losses(answers, sample) - losses, sample.weight)
-            chosen, best = Calibration(map=whole, gain=gain, error=error), losses
-    return chosen
+            chosen, unseen, best = Calibration(map=whole, gain=gain, error=error), mapped, losses
+    return (None, all_rows) if chosen is None else (chosen, _with(chosen.apply(all_rows), rows, unseen))
 
 
 def _sample(truth: Truth, n_classes: int, seed: int) -> NDArray[np.int64]:
@@ -197,18 +200,25 @@ def _losses(answers: Predictions, truth: Truth) -> Floats:
     return np.asarray(-np.log(np.clip(given, _LEAST, 1.0 - _LEAST)), np.float64)
 
 
-def _cross_fitted_losses(
+def _cross_fitted(
     fit: Callable[[Floats, Truth], Map | None], answers: Predictions, truth: Truth, folds: NDArray[np.int16]
-) -> Floats | None:
-    """Each row's loss under a map that was fitted on the other folds' rows; None where one cannot be fitted."""
-    losses = np.empty(len(truth.y))
+) -> Predictions | None:
+    """Each row's answer under a map that was fitted on the other folds' rows; None where one cannot be fitted."""
+    found = answers
     for fold in range(FOLDS):
         seen, unseen = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         mapping = fit(_of(answers)[seen], truth.take(seen))
         if mapping is None:
             return None
-        losses[unseen] = _losses(_mapped(mapping, answers.take(unseen)), truth.take(unseen))
-    return losses
+        found = _with(found, unseen, _mapped(mapping, answers.take(unseen)))
+    return found
+
+
+def _with(answers: Predictions, rows: NDArray[np.int64], others: Predictions) -> Predictions:
+    """The same answers, with others for some of the rows."""
+    probabilities, codes = _of(answers).copy(), np.array(answers.codes)
+    probabilities[rows], codes[rows] = _of(others), others.codes
+    return replace(answers, probabilities=probabilities, codes=codes)
 
 
 def _mean_and_error(values: Floats, weight: Floats | None) -> tuple[float, float]:

@@ -7,8 +7,13 @@ tables are found, and in this order when the model answers.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from math import isclose
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from athanor.engine.calibration import Calibration, fit_calibration
 from athanor.engine.conformal import (
@@ -28,13 +33,17 @@ from athanor.errors import InvalidInput
 
 FOLDER = "certainty"  # of a model's folder
 FILE = "certainty.json"
+SAME = 1e-9  # scores that differ by less, relatively, differ by rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certainty:
     """What is done to a model's answers before anybody sees them, and how good they are then.
 
-    score  of the metric, for answers as they are served; None where it is undefined on the rows that were not seen
+    score         of the metric, for answers as they are served; None where it is undefined on the rows that it was
+                  found on
+    cross_fitted  the answers that all this was found on, each under a map and a threshold that were found without its
+                  row: to be scored. None where answers are served as they are. Not saved
     """
 
     calibration: Calibration | None = None
@@ -42,6 +51,7 @@ class Certainty:
     conformal: Conformal | None = None
     score: float | None = None
     uncertainty: Uncertainty | None = None
+    cross_fitted: Predictions | None = field(default=None, compare=False, repr=False)
 
     def apply(self, answers: Predictions, *, level: float | None = None, threshold: float | None = None) -> Predictions:
         """The answers as they are served; with a level in (0, 1) also intervals or sets that hold the truth so often.
@@ -69,6 +79,20 @@ class Certainty:
             lower, upper = self.conformal.interval(answers, level)
             return replace(answers, lower=lower, upper=upper)
         return replace(answers, sets=self.conformal.sets(answers, level))
+
+    def scores(
+        self, score: Callable[[Predictions], Mapping[str, float]], answers: Predictions, rows: NDArray[np.int64]
+    ) -> dict[str, float]:
+        """What to expect of answers as they are served, on some of the rows that all this was found on.
+
+        score    metric → score, of answers for these rows
+        answers  that all this was found on, for all rows
+        """
+        before = score(answers.take(rows))
+        if self.cross_fitted is None:
+            return dict(before)
+        served, found = score(self.apply(answers.take(rows))), score(self.cross_fitted.take(rows))
+        return {name: _unflattered(before[name], served[name], found[name]) for name in found if name in before}
 
     def save(self, folder: Path) -> None:
         """Write it into a new folder."""
@@ -104,23 +128,37 @@ class Certainty:
 def find_certainty(answers: Predictions, truth: Truth, metric: Metric, *, score: float | None, seed: int) -> Certainty:
     """What out-of-fold answers tell about a model that answers like them.
 
-    score  of the answers as they are, on rows that nothing about the model was chosen by; None where undefined
+    score  of the answers as they are; None where undefined. As good as it can be had: of a blend on rows that its
+           shares were not chosen by. A single trial may have been chosen as the best on these very rows, and the shares
+           of a blend that is kept and scored anew on some of them: then the score is a little too good
     """
-    calibration = None if answers.probabilities is None else fit_calibration(answers, truth, seed=seed)
+    calibration, unseen = None, answers
+    if answers.probabilities is not None:
+        calibration, unseen = fit_calibration(answers, truth, seed=seed)
     served = answers if calibration is None else calibration.apply(answers)
-    threshold = fit_threshold(served, truth, metric, seed=seed)
-    if score is not None:
-        # One to three numbers, found on all these rows, flatter a score by less than it is uncertain. A threshold for
-        # few positive rows does not: its gain was measured on rows that it was not chosen by.
-        score += 0.0 if calibration is None else metric.score(truth, served) - metric.score(truth, answers)
-        if threshold is not None:
-            score += threshold.gain if metric.greater_is_better else -threshold.gain
+    threshold, labels = fit_threshold(served, truth, metric, seed=seed)
+    if labels is not None:
+        unseen = replace(unseen, codes=labels)
     served = served if threshold is None else threshold.apply(served)
+    if score is not None and unseen is not answers:
+        before = metric.score(truth, answers)
+        score += _unflattered(before, metric.score(truth, served), metric.score(truth, unseen)) - before
     fit = fit_intervals if served.probabilities is None else fit_sets
     return Certainty(
         calibration=calibration,
         threshold=threshold,
         conformal=fit(served, truth, seed=seed),
         score=score,
-        uncertainty=None if score is None else uncertainty(metric, truth, served, score=score, seed=seed),
+        uncertainty=None if score is None else uncertainty(metric, truth, unseen, score=score, seed=seed),
+        cross_fitted=None if unseen is answers else unseen,
     )
+
+
+def _unflattered(before: float, served: float, cross_fitted: float) -> float:
+    """The score to expect of served answers, from those of the answers before, as they are served, and cross-fitted.
+
+    A score that calibration does not change looks at the order of rows alone, which one map keeps. Cross-fitted answers
+    are of several maps, which keep the order of their own rows only: the area under the curve of 1,000 made rows came
+    out 0.0015 too small.
+    """
+    return before if isclose(before, served, rel_tol=SAME) else cross_fitted

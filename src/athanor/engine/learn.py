@@ -162,7 +162,7 @@ def learn(
             if validated is not None:
                 write_scores(folder, validated)
         if worth_s and worth.has_room(folder, used=workers.memory, limit=workers.memory_limit):
-            worth.measure_worth(folder, store, given, clock=clock, seed=plan.seed)
+            worth.measure_worth(folder, store, given, clock=clock, seed=plan.seed, tell=tell)
     scores = read_scores(folder)
     found = read_head(folder)["score"]
     score = float("nan") if found is None else float(found)

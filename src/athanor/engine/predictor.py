@@ -29,9 +29,6 @@ from athanor.errors import InvalidInput
 # Rows are predicted in chunks, and chunks side by side. The cells under way bound the memory of the views' matrices.
 MOST_ROWS, LEAST_ROWS = 8192, 64  # of a chunk
 _CHUNK_CELLS, _CELLS_UNDER_WAY = 2**20, 2**22
-# Boosters are the only texts. Each stands in memory as its text, as trees of the merged bag and, once many rows came,
-# as these in parts: 8 texts of 11 MB took 62 MB as a bag, and as much again in parts.
-_IN_MEMORY: Mapping[str, int] = {".txt": 12}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +94,7 @@ class Predictor:
             for member in self.members
             for fold in member.folds
         )
-        with model_files.made_by_us(self.folder):
+        with model_files.made_by_us(self.folder, "could not tell what it relies on"):
             return importance(self.schema, reliances)
 
     def save(self, folder: Path) -> None:
@@ -114,7 +111,8 @@ class Predictor:
         model_files.verify_files(folder, head)
         with model_files.made_by_us(folder):
             model = cls._of(folder, head, keep)
-            model.predict_rows(_unknown(model.schema)).labels()  # what does not fit together is found out now
+        with model_files.made_by_us(folder, "could not answer a row"):  # what does not fit together is found out now
+            model.predict_rows(_unknown(model.schema)).labels()
         return model
 
     @classmethod
@@ -133,7 +131,6 @@ class Predictor:
             found.append((member, folds))
         views = Views.of(fitted)
         members = [views.member(each["trial"], each["family"], each["share"], folds) for each, folds in found]
-        size = sum(_IN_MEMORY.get(Path(name).suffix, 1) * (folder / name).stat().st_size for name in files)
         return cls(
             folder=folder,
             task=Task.from_json(head["task"]),
@@ -143,7 +140,7 @@ class Predictor:
             members=tuple(members),
             views=views,
             certainty=_certainty(folder, files),
-            size_bytes=size,
+            size_bytes=model_files.memory_of(folder, head),
             _keep=keep,
         )
 

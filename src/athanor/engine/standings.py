@@ -120,12 +120,15 @@ class Standings:
         careful number.
         """
         n_folds = self.n_common(served.shares)
-        truth, answers = self._truth(n_folds), self.certainty(served).apply(self._blended(served.shares, n_folds))
+        truth, answers = self._truth(n_folds), self._blended(served.shares, n_folds)
         most = min(max(SCORED_CELLS // max(len(truth.classes), 1), LEAST_SCORED_ROWS), SCORED_ROWS)
-        if len(truth.y) > most:
-            rows = np.sort(np.random.default_rng(seed).choice(len(truth.y), most, replace=False))
-            truth, answers = truth.take(rows), answers.take(rows)
-        scores = all_scores(self.given.problem.name, truth, answers)
+        rows = np.arange(len(truth.y))
+        if len(rows) > most:
+            rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+        truth = truth.take(rows)
+        scores = self.certainty(served).scores(
+            lambda some: all_scores(self.given.problem.name, truth, some), answers, rows
+        )
         return Scores(measured_on=MeasuredOn.OUT_OF_FOLD, n_rows=len(truth.y), by_metric=scores)
 
     def weigh(

@@ -54,21 +54,26 @@ def with_threshold(answers: Predictions, value: float) -> Predictions:
     return replace(answers, codes=(_positive(answers) > value).astype(np.int64))
 
 
-def fit_threshold(answers: Predictions, truth: Truth, metric: Metric, *, seed: int) -> Threshold | None:
-    """The threshold that makes the metric best; None where 0.5 is as good, or the metric does not look at labels.
+def fit_threshold(
+    answers: Predictions, truth: Truth, metric: Metric, *, seed: int
+) -> tuple[Threshold | None, NDArray[np.int64] | None]:
+    """The threshold that makes the metric best, and each row's label by one that was chosen without this row.
+
+    Nothing where 0.5 is as good, or the metric does not look at labels.
 
     answers  out-of-fold, of two classes, for the rows of `truth`
 
-    Also None for a metric that one side alone can make perfect, as recall is where all rows are called positive.
+    Nothing either for a metric that one side alone can make perfect, as recall is where all rows are called positive.
     """
     if metric.reads != "codes" or len(answers.classes) != 2 or _is_one_sided(metric):
-        return None
+        return None, None
     rows = np.arange(len(truth.y)) if truth.weight is None else np.flatnonzero(truth.weight > 0.0)
     if len(rows) > MAX_ROWS:
         rows = np.sort(np.random.default_rng(seed).choice(rows, MAX_ROWS, replace=False))
-    truth, chances = truth.take(rows), _positive(answers)[rows]
+    truth, all_chances = truth.take(rows), _positive(answers)
+    chances = all_chances[rows]
     if np.bincount(truth.y.astype(np.int64), minlength=2).min() < LEAST_OF_CLASS:
-        return None
+        return None, None
     folds = stratified_by_class(truth.y, FOLDS, seed)
     said = np.empty(len(rows), np.bool_)
     for fold in range(FOLDS):
@@ -76,8 +81,11 @@ def fit_threshold(answers: Predictions, truth: Truth, metric: Metric, *, seed: i
         said[own] = chances[own] > _best(metric, chances[others], truth.take(others))
     gain, error = _gain(metric, truth, said, chances > HALF, seed)
     if not gain > error:
-        return None
-    return Threshold(value=_best(metric, chances, truth), gain=gain, error=error)
+        return None, None
+    threshold = Threshold(value=_best(metric, chances, truth), gain=gain, error=error)
+    codes = (all_chances > threshold.value).astype(np.int64)
+    codes[rows] = said
+    return threshold, codes
 
 
 def _positive(answers: Predictions) -> Floats:

@@ -1,7 +1,8 @@
-"""What each column is worth to a finished model, on rows that it did not see; kept beside the model.
+"""What each column is worth to a finished model, on rows; kept beside the model.
 
-At the end of a run the models of each fold are asked about the fold's own rows. Later any rows with a known target can
-be asked about. The columns that the models rely on most come first: where time is short, the others are left unasked.
+At the end of a run the models of each fold are asked about the fold's own rows, which they did not see. Later any rows
+with a known target can be asked about; that these are new to the model is up to who gives them. The columns that the
+models rely on most come first: where time is short, the others are left unasked.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,23 +22,24 @@ from athanor.engine.conform import conform
 from athanor.engine.dataset import Dataset
 from athanor.engine.ensemble import blend
 from athanor.engine.evaluation import truth_in
+from athanor.engine.events import Listener, Warned
 from athanor.engine.features import VIEWS, FittedView
 from athanor.engine.importance import Importance, Reliance, importance
 from athanor.engine.metrics import METRICS
-from athanor.engine.model_files import read_head
+from athanor.engine.model_files import made_by_us, memory_of, read_head
 from athanor.engine.models import FAMILIES, FittedModel
 from athanor.engine.permutation import MAX_ROWS, Clock, Drop, permutation_importance
 from athanor.engine.predictions import Predictions
 from athanor.engine.predictor import Predictor
 from athanor.engine.training_set import TrainingSet
-from athanor.errors import InvalidInput
+from athanor.errors import AthanorError, InvalidInput
 
 FILE = "importance.json"
 SHARE, MOST_S, LEAST_S = 0.05, 10.0, 2.5  # of a run's seconds; with fewer than the last nothing would be found out
 LEAST_ROWS = 10
 # The learners, loaded in this process too, took 250 MB with scikit-learn, LightGBM and XGBoost; models of folds are
 # several times as large as their files.
-LEARNERS_BYTES, IN_MEMORY = 400 * 2**20, 5
+LEARNERS_BYTES = 400 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +62,24 @@ def kept_back_s(clock: Budget) -> float:
 
 def has_room(folder: Path, *, used: int, limit: int | None) -> bool:
     """Whether the models of the folds can be loaded in this process, beside what its pool uses (bytes)."""
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return limit is None or used + LEARNERS_BYTES + IN_MEMORY * size < limit
+    return limit is None or used + LEARNERS_BYTES + memory_of(folder, read_head(folder)) < limit
 
 
-def measure_worth(folder: Path, store: CheckpointStore, given: TrainingSet, *, clock: Budget, seed: int) -> None:
-    """Ask the fold models of the model in `folder` as long as there is time, and keep what they say beside it."""
+def measure_worth(
+    folder: Path, store: CheckpointStore, given: TrainingSet, *, clock: Budget, seed: int, tell: Listener
+) -> None:
+    """Ask the fold models of the model in `folder` as long as there is time, and keep what they say beside it.
+
+    The model is finished before this: where memory is short, or a fold's model cannot be read, a warning says so.
+    """
+    try:
+        _measure_worth(folder, store, given, clock=clock, seed=seed)
+    except (MemoryError, AthanorError) as error:
+        why = f"memory ran out ({error})".replace(" ()", "") if isinstance(error, MemoryError) else str(error)
+        tell(Warned(message=f"What each column is worth was not measured: {why.rstrip('.')}. The model is whole."))
+
+
+def _measure_worth(folder: Path, store: CheckpointStore, given: TrainingSet, *, clock: Budget, seed: int) -> None:
     box = Budget(min(clock.deadline, clock.clock() + MOST_S), clock.clock)
     if clock.finishing or box.left_s() < LEAST_S / 2:
         return
@@ -105,7 +120,7 @@ def out_of_fold_worth(
 
 
 def worth_on(predictor: Predictor, dataset: Dataset, *, clock: Clock, seed: int) -> Worth:
-    """Of a model, on rows of a table that has the target column.
+    """Of a model, on rows of a table that has the target column. Rows that it learned from flatter its columns.
 
     Raises InvalidInput where too few of its rows have a target, or it has no column of training.
     """
@@ -171,29 +186,37 @@ class _FoldModels:
         problem, classes = self.given.problem, self.given.truth.classes
         matrices = {record.view: self._view(record).transform(rows) for record in self.by_fold[fold]}
         members = {
-            record.trial: problem.predictions(self._model(record).margins(matrices[record.view]), classes)
+            record.trial: problem.predictions(self._margins(record, matrices[record.view]), classes)
             for record in self.by_fold[fold]
         }
         return self.certainty.apply(blend(members, self.shares, problem))
 
     def importance(self, fold: int) -> tuple[Importance, ...]:
         """What the models of one fold rely on."""
-        return importance(
-            self.given.features.schema,
-            (
-                Reliance(model=self._model(record), view=self._view(record), part=self.shares[record.trial])
-                for record in self.by_fold[fold]
-            ),
-        )
+        reliances = [
+            Reliance(model=self._model(record), view=self._view(record), part=self.shares[record.trial])
+            for record in self.by_fold[fold]
+        ]
+        with made_by_us(self.store.model_folder(self.by_fold[fold][0].trial, fold)):
+            return importance(self.given.features.schema, reliances)
+
+    def _margins(self, record: FoldRecord, matrix: Any) -> Any:
+        model = self._model(record)
+        with made_by_us(self.store.model_folder(record.trial, record.fold)):  # a booster is read when first asked
+            return model.margins(matrix)
 
     def _model(self, record: FoldRecord) -> FittedModel:
         key = (record.trial, record.fold)
         if key not in self._models:
-            self._models[key] = FAMILIES[record.family].load(self.store.model_folder(*key))
+            folder = self.store.model_folder(*key)
+            with made_by_us(folder):
+                self._models[key] = FAMILIES[record.family].load(folder)
         return self._models[key]
 
     def _view(self, record: FoldRecord) -> FittedView:
         key = (record.view, record.fold)
         if key not in self._views:
-            self._views[key] = VIEWS[record.view].load(self.store.view_folder(*key))
+            folder = self.store.view_folder(*key)
+            with made_by_us(folder):
+                self._views[key] = VIEWS[record.view].load(folder)
         return self._views[key]

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from athanor.engine.profile_page.html import Html, element
+from athanor.engine.profile_page.html import element
 from athanor.notebook.html import block, dim
 from athanor.notebook.listing import Listing, leaderboard_listing
 from athanor.quantities import spell_score
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a run. `score` and `scores` are of rows that the models did not see."""
+    """What came of a run. `score` and `scores` are of rows that the models did not see.
+
+    score   out-of-fold
+    scores  of every metric that is defined: on the validation rows where some were given, else out-of-fold
+    """
 
     run: engine.Result = field(repr=False)
     progress: Progress = field(default=True, repr=False)
@@ -80,14 +84,33 @@ class Result:
         self.predictor.save(place)
 
     def __repr__(self) -> str:
-        return f"<Result: {self._told()}>\n{self.leaderboard!r}"
+        validated = f"{self._validated()}\n" if self._n_validated else ""
+        return f"<Result: {self._told()}>\n{validated}{self.leaderboard!r}"
 
     def _repr_html_(self) -> str:
-        return block(element("div", self._told()), self._also(), self.leaderboard.html())
+        also = self._validated() if self._n_validated else self._also()
+        return block(element("div", self._told()), element("div", dim(also)) if also else None, self.leaderboard.html())
 
     def _told(self) -> str:
-        return f"{self.metric} {spell_score(self.score)}, {len(self.leaderboard):,} models, ended: {self.reason}"
+        from athanor.engine.standings import ENSEMBLE
 
-    def _also(self) -> Html | None:
-        also = [f"{name} {spell_score(score)}" for name, score in self.scores.items() if name != self.metric]
-        return element("div", dim(", ".join(also))) if also else None
+        n_trials = sum(row.trial != ENSEMBLE for row in self.run.leaderboard)
+        trials = "1 trial" if n_trials == 1 else f"{n_trials:,} trials"
+        return f"{self.metric} {spell_score(self.score)}, {trials}, ended: {self.reason}"
+
+    @property
+    def _n_validated(self) -> int:
+        """Validation rows that `scores` were measured on; 0 where they are out-of-fold."""
+        from athanor.engine.scores import MeasuredOn, read_scores
+
+        found = read_scores(self.folder)
+        return found.n_rows if found is not None and found.measured_on is MeasuredOn.VALIDATION else 0
+
+    def _validated(self) -> str:
+        """Another measurement than `score`, so that the metric of the run is told once more."""
+        names = dict.fromkeys([self.metric, *self.scores])
+        told = [f"{name} {spell_score(self.scores[name])}" for name in names if name in self.scores]
+        return f"On {self._n_validated:,} validation rows: {', '.join(told)}"
+
+    def _also(self) -> str:
+        return ", ".join(f"{name} {spell_score(score)}" for name, score in self.scores.items() if name != self.metric)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from types import SimpleNamespace
 
 import lightgbm
@@ -78,6 +79,21 @@ def test_a_bag_reads_no_fold_model_alone(tmp_path, monkeypatch):
     assert not read
     TreeBag.of(models, [np.arange(6)] * 3).margins(X[:10])
     assert len(read) == 1
+
+
+def test_the_booster_that_is_asked_for_the_importance_is_not_kept(monkeypatch):
+    model, made = trees(), []
+    booster = lightgbm.Booster
+    expected = booster(model_str=model.text).feature_importance("gain")
+
+    def make(**given):
+        found = booster(**given)
+        made.append(weakref.ref(found))
+        return found
+
+    monkeypatch.setattr(lightgbm, "Booster", make)
+    assert model.importance(6).tolist() == expected.tolist()
+    assert [one() for one in made] == [None]
 
 
 def test_a_bag_gives_the_bits_of_each_model_whatever_their_sizes():

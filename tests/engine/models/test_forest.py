@@ -179,11 +179,44 @@ def test_many_rows_go_another_way_to_the_same_bits(problem):
     assert [answers.shape[0] for answers in bag.margins(rows[:0])] == [0, 0]
 
 
-def test_a_table_that_is_not_of_the_trees_is_refused(tmp_path):
+@every_problem
+def test_no_rows_get_no_margins(problem):
+    """From a forest with trees and from one without, alone and in a bag."""
+    found = FAMILIES["extra_trees"]
+    models = [found.fit(given(problem, watch=watch), OPTIONS) for watch in (lambda step: False, lambda step: True)]
+    n_margins = models[0].margins(HOLED[:1]).shape[1]
+    answers = [*(model.margins(HOLED[:0]) for model in models), *found.bag(models, [np.arange(6)] * 2).margins(X[:0])]
+    assert [answer.shape for answer in answers] == [(0, n_margins)] * 4
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        ("leaves", lambda table: table[:-1]),
+        ("leaves", lambda table: np.concatenate([table, table[-1:]])),
+        ("leaves", lambda table: np.repeat(table, 2, axis=1)),
+        ("leaves", lambda table: table[:, 0]),
+        ("leaves", lambda table: table.astype("S8")),
+        ("importance", lambda table: table[:-1]),
+        ("importance", lambda table: np.append(table, 1.0)),
+        ("importance", lambda table: table[None]),
+    ],
+)
+def test_a_table_that_is_not_of_the_trees_is_refused(name, spoil, tmp_path):
     found = FAMILIES["extra_trees"]
     found.fit(given(), OPTIONS).save(tmp_path)
-    np.save(tmp_path / "leaves.npy", np.zeros((3, 1), np.float32))
-    with pytest.raises(InvalidInput, match=r"leaves\.npy .* is damaged"):
+    path = tmp_path / f"{name}.npy"
+    np.save(path, spoil(np.load(path)))
+    with pytest.raises(InvalidInput, match=r"\.npy.* is damaged"):
+        found.load(tmp_path)
+
+
+def test_trees_of_several_outputs_are_no_forest(tmp_path):
+    found = FAMILIES["extra_trees"]
+    found.fit(given(), OPTIONS | {"trees": 6}).save(tmp_path)
+    path = tmp_path / "model.txt"
+    path.write_text(path.read_text().replace("num_tree_per_iteration=1\n", "num_tree_per_iteration=2\n"))
+    with pytest.raises(InvalidInput, match=r"1 output .* is damaged"):
         found.load(tmp_path)
 
 

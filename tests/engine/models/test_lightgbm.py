@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from athanor.engine.metrics import METRICS
-from athanor.engine.models import FAMILIES, FitInput
+from athanor.engine.models import FAMILIES, FitInput, boosting
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
 from athanor.engine.target_distribution import TargetDistribution
@@ -133,10 +133,8 @@ def test_mae_is_fitted_by_absolute_errors():
 
 
 def test_many_classes_bring_fewer_rounds_of_larger_steps(monkeypatch):
-    from athanor.engine.models import lightgbm as module
-
-    monkeypatch.setattr(module, "_MOST_TREES", 150)
-    monkeypatch.setattr(module, "_LEAST_ROUNDS", 2)
+    monkeypatch.setattr(boosting, "MOST_TREES", 150)
+    monkeypatch.setattr(boosting, "LEAST_ROUNDS", 2)
     y = np.digitize(SIGNAL, [-1.0, -0.5, 0.0, 0.5])
     part = given("multiclass", y=y, classes=tuple("abcde"))
     model = LIGHTGBM.fit(part, {"rounds": 300, "learning_rate": 0.001, "num_leaves": 4})

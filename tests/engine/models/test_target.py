@@ -7,7 +7,7 @@ import pytest
 
 from athanor.engine.metrics import METRICS
 from athanor.engine.models import FitInput
-from athanor.engine.models.target import Classes, Quantity, load_target, save_target, target_of
+from athanor.engine.models.target import Classes, Quantity, load_target, save_target, target_of, weighted_quantile
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
 from athanor.engine.target_distribution import DISTRIBUTIONS, TargetDistribution
@@ -153,3 +153,14 @@ def test_a_target_is_the_same_when_read_again(name, tmp_path):
     found = by(name, [1.0, 2.0, 7.0])
     save_target(found, tmp_path)
     assert load_target(tmp_path) == found
+
+
+def test_a_weighted_quantile_is_a_value_that_rows_with_this_share_of_the_weight_do_not_exceed():
+    values, weight = np.array([30.0, 10.0, 20.0, 40.0]), np.array([1.0, 5.0, 0.0, 2.0])
+    assert [weighted_quantile(values, None, level) for level in (0.01, 0.25, 0.5, 0.51, 1.0)] == [10, 10, 20, 30, 40]
+    weighted = [weighted_quantile(values, weight, level) for level in (0.5, 0.625, 0.63, 0.75, 0.76)]
+    assert weighted == [10, 10, 30, 30, 40]
+
+
+def test_a_level_past_1_asks_for_the_greatest_value():
+    assert weighted_quantile(np.array([30.0, 10.0]), np.array([0.1, 0.7]), np.nextafter(1.0, 2.0)) == 30.0

@@ -33,3 +33,8 @@ def test_every_class_has_a_say():
     classes = np.digitize(X[:, 8], [-1.0, 1.0])
     labels = (classes[:, None] == np.arange(3)) * 1.0
     assert telling_features(X, labels, None, 1).tolist() == [8]
+
+
+def test_numbers_whose_squares_single_precision_cannot_hold_are_weighed_all_the_same():
+    large = X * np.float32(1e25)
+    assert telling_features(large, Y, None, 2).tolist() == [5, 8]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from athanor.engine.metrics import METRICS
-from athanor.engine.models import FAMILIES, FitInput
+from athanor.engine.models import FAMILIES, FitInput, boosting
 from athanor.engine.models.starts import start_of
 from athanor.engine.models.target import target_of
 from athanor.engine.models.tree_text import booster_text
@@ -110,10 +110,8 @@ def test_trees_after_the_best_round_are_cut_off():
 
 
 def test_many_classes_bring_fewer_rounds(monkeypatch):
-    from athanor.engine.models import xgboost as module
-
-    monkeypatch.setattr(module, "_MOST_TREES", 120)
-    monkeypatch.setattr(module, "_LEAST_ROUNDS", 2)
+    monkeypatch.setattr(boosting, "MOST_TREES", 120)
+    monkeypatch.setattr(boosting, "LEAST_ROUNDS", 2)
     model = XGBOOST.fit(given("multiclass"), {"rounds": 300, "learning_rate": 0.001, "max_depth": 2})
     assert model.booster.num_trees() == 120
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,20 @@ from numpy.typing import NDArray
 
 from athanor.engine.models import Bag, Estimate, FitInput, FittedModel, Options, Shape, Step
 from athanor.engine.models.boosted import MODEL_FILE, FittedTrees, TreeBag, load_trees
+from athanor.engine.models.boosting import (
+    OWN_OPTIONS,
+    errors_as_ours,
+    fit_in_time,
+    is_enough,
+    rounds_and_rate,
+    small_input,
+    trees_in_all,
+)
 from athanor.engine.models.catboost_trees import Columns, trees_of
-from athanor.engine.models.sampling import sample_rows
 from athanor.engine.models.starts import distribution_of, start_of
 from athanor.engine.models.target import FILE as TARGET_FILE
 from athanor.engine.models.target import Fittable, Floats, Target, target_of
-from athanor.engine.models.tree_text import booster_text
-from athanor.engine.models.xgboost_trees import leaf
-from athanor.errors import Impossible
+from athanor.engine.models.tree_text import booster_text, leaf
 
 # The loss that is fitted and stops it.
 _CLASS_LOSSES: Mapping[str, str] = {"binary": "Logloss", "multiclass": "MultiClass"}
@@ -32,7 +38,6 @@ _DISTRIBUTIONS: Mapping[str, str] = {
     "poisson": "Poisson",
     "tweedie": "Tweedie:variance_power={}",
 }
-_OWN_OPTIONS = frozenset({"rounds", "max_rows"})  # all other options are CatBoost's
 _ALWAYS: Mapping[str, Any] = {
     "boosting_type": "Plain",
     "leaf_estimation_iterations": 1,
@@ -56,16 +61,12 @@ _PORTFOLIO: tuple[Options, ...] = (
         "border_count": 254,
     },
 )
-# As for LightGBM: more trees cost seconds to predict with and bring little.
-_MOST_TREES = 6_000
-_LEAST_ROUNDS = 30
 _BORDERS = 254
 
 # The library gives no model before it is done. A first one of a few large steps stands in for it until then.
 _FIRST: Options = {"rounds": 20, "learning_rate": 0.3}
 
-# A round on few rows, by few leaves: where there is no time for a round as it should be.
-_SMALL_ROWS, _SMALL_FEATURES = 1_000, 500
+# Trees of few leaves, where there is no time for a round as it should be.
 _SMALL: Options = {"depth": 2, "border_count": 15}
 
 
@@ -92,7 +93,7 @@ class CatBoost:
         n_rows = min(shape.n_rows, int(options.get("max_rows", shape.n_rows)))
         # Symmetric trees are weak: fits end later than others, near 50 / learning rate rounds.
         rounds = min(float(options["rounds"]), 50.0 / float(options["learning_rate"]))
-        trees = max(min(rounds * shape.n_margins, _MOST_TREES), _LEAST_ROUNDS * shape.n_margins)
+        trees = trees_in_all(rounds, shape.n_margins)
         cells = shape.cells(n_rows, density=0.1)
         depth = int(options.get("depth", 6))
         bins = min(float(options.get("border_count", _BORDERS)), n_rows + 1.0) * shape.n_features
@@ -110,13 +111,7 @@ class CatBoost:
         target = target_of(given)
         if not target.n_outputs:
             return FittedTrees(target, "")
-        fit = _Fit(given, options, target)
-        if given.watch(Step(n=0, model=fit.constant, next_s=fit.first_s)):
-            small = fit.smaller()
-            if small.first_s > fit.first_s / 2 or given.watch(Step(n=0, model=small.constant, next_s=small.first_s)):
-                return fit.constant()
-            fit = small
-        return fit.model()
+        return fit_in_time(_Fit(given, options, target), given.watch)
 
     def load(self, folder: Path) -> FittedTrees:
         return load_trees(folder)
@@ -139,6 +134,7 @@ class _Told:
     best_loss: float = field(default=np.inf, init=False)
     best_round: int = field(default=1, init=False)
     is_ended: bool = field(default=False, init=False)  # by the watch
+    error: BaseException | None = field(default=None, init=False)  # of the watch
 
     def after_iteration(self, info: Any) -> bool:
         """Whether to go on."""
@@ -149,8 +145,12 @@ class _Told:
         elif loss < self.best_loss:
             self.best_loss, self.best_round = loss, info.iteration
         best = None if loss is None else min(self.best_loss, self.least)
-        self.is_ended = self.watch(Step(n=self.n_before + info.iteration, model=self.so_far, loss=best))
-        return not self.is_ended and info.iteration - self.best_round <= 30 + info.iteration // 10
+        try:
+            self.is_ended = self.watch(Step(n=self.n_before + info.iteration, model=self.so_far, loss=best))
+        except BaseException as error:  # the library makes one of its own errors of it
+            self.error = error
+            raise
+        return not self.is_ended and not is_enough(info.iteration, self.best_round)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +186,8 @@ class _Fit:
 
     def smaller(self) -> _Fit:
         """The same with a first round that takes less."""
-        given = sample_rows(self.given, _SMALL_ROWS)
-        used = min(float(self.options.get("rsm", 1.0)), _SMALL_FEATURES / given.X.shape[1])
-        return _Fit(given, {**self.options, **_SMALL, "rsm": used}, target_of(given))
+        given, options = small_input(self.given, self.options, _SMALL, "rsm")
+        return _Fit(given, options, target_of(given))
 
     def model(self) -> FittedTrees:
         """Boost until the rows to stop by, the options or the watch say that it is enough."""
@@ -197,29 +196,28 @@ class _Fit:
         given, n_outputs = self.given, self.target.n_outputs
         if not n_outputs:
             return FittedTrees(self.target, "")
-        wanted = int(self.options["rounds"])
-        rounds = min(wanted, max(_MOST_TREES // n_outputs, _LEAST_ROUNDS))
-        # Fewer rounds than asked for go faster, by the root: halfway between the same fit and the same distance.
-        rate = float(self.options["learning_rate"]) * (wanted / rounds) ** 0.5
+        rounds, rate = rounds_and_rate(self.options, n_outputs)
         with _errors_as_ours():
             rows = self.rows()
-            if given.watch(Step(n=0, model=self.constant, next_s=self.first_s)):  # reading the rows took its time
-                return self.constant()
-            n_first, first_rate = min(int(_FIRST["rounds"]), rounds), float(_FIRST["learning_rate"])
-            first = _Told(watch=given.watch, so_far=self.constant, least=np.inf, n_before=0)
+        if given.watch(Step(n=0, model=self.constant, next_s=self.first_s)):  # reading the rows took its time
+            return self.constant()
+        n_first, first_rate = min(int(_FIRST["rounds"]), rounds), float(_FIRST["learning_rate"])
+        first = _Told(watch=given.watch, so_far=self.constant, least=np.inf, n_before=0)
+        with _errors_as_ours():
             try:
                 model = self.boosted(rows, n_first, first_rate, first)
             except catboost.CatBoostError as error:
                 if "constant or ignored" not in str(error):
                     raise
                 return self.constant()  # no feature tells rows apart
-            if first.is_ended:
-                return model
-            main = _Told(watch=given.watch, so_far=lambda: model, least=first.best_loss, n_before=n_first)
+        if first.is_ended:
+            return model
+        main = _Told(watch=given.watch, so_far=lambda: model, least=first.best_loss, n_before=n_first)
+        with _errors_as_ours():
             better = self.boosted(rows, rounds, rate, main)
-            if rows.valid is None:  # who went further
-                return model if n_first * first_rate > main.best_round * rate else better
-            return model if first.best_loss < main.best_loss else better
+        if rows.valid is None:  # who went further
+            return model if n_first * first_rate > main.best_round * rate else better
+        return model if first.best_loss < main.best_loss else better
 
     def rows(self) -> _Rows:
         given, categorical = self.given, self.given.categorical
@@ -239,13 +237,18 @@ class _Fit:
         """The model of the best round."""
         import catboost
 
-        options = {key: value for key, value in self.options.items() if key not in _OWN_OPTIONS}
+        options = {key: value for key, value in self.options.items() if key not in OWN_OPTIONS}
         params = {**_ALWAYS, **options, "iterations": rounds, "learning_rate": rate}
         params |= {"loss_function": self.loss, "random_seed": self.given.seed % 2**31}
         if self.loss == "MultiClass":
             params["classes_count"] = self.target.n_outputs
         model = catboost.CatBoost(params)
-        model.fit(rows.train, eval_set=rows.valid, use_best_model=False, callbacks=[told])
+        try:
+            model.fit(rows.train, eval_set=rows.valid, use_best_model=False, callbacks=[told])
+        except catboost.CatBoostError:
+            if told.error is not None:
+                raise told.error from None
+            raise
         return self.of(trees_of(model, most=told.best_round, base=rows.base, columns=rows.columns, pool=rows.asked))
 
     def constant(self) -> FittedTrees:
@@ -301,16 +304,10 @@ def _tree_s(cells: float, n_rows: int, bins: float, depth: int) -> float:
     return 2e-4 + depth * (2e-9 * cells + 2e-8 * n_rows) + 3e-9 * 2.0**depth * bins
 
 
-@contextmanager
-def _errors_as_ours() -> Iterator[None]:
+def _errors_as_ours() -> AbstractContextManager[None]:
     import catboost
 
-    try:
-        yield
-    except catboost.CatBoostError as error:
-        if "bad_alloc" in str(error) or "memory" in str(error).lower():
-            raise MemoryError from error
-        raise Impossible(f"CatBoost cannot be fitted to these rows: {error}.") from error
+    return errors_as_ours(CATBOOST.label, catboost.CatBoostError)
 
 
 CATBOOST = CatBoost()

@@ -20,6 +20,9 @@ from athanor.errors import InvalidInput
 MODEL_FILE, LEAVES_FILE, IMPORTANCE_FILE = "model.txt", "leaves.npy", "importance.npy"
 
 _NUM_LEAVES = re.compile(r"^num_leaves=(\d+)$", re.MULTILINE)
+_N_OUTPUTS = re.compile(r"^num_tree_per_iteration=(\d+)$", re.MULTILINE)
+_LAST_FEATURE = re.compile(r"^max_feature_idx=(\d+)$", re.MULTILINE)
+_DAMAGED = "the model folder is damaged. Use another copy of it."
 _CELLS = 2**19  # rows x trees at a time: 4 MB of places, and of leaf values as many for each output
 
 # Many rows go through a few trees at a time, which stay in the processor's cache: 400 trees of 800 leaves took 500 ns a
@@ -64,18 +67,32 @@ class FittedForest:
 
 
 def load_forest(folder: Path) -> FittedForest:
-    """Raises InvalidInput where the table of leaves is not that of the trees."""
+    """Raises InvalidInput where the tables are not those of the trees."""
     path = folder / MODEL_FILE
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     target = load_target(folder)
-    leaves = np.load(folder / LEAVES_FILE, allow_pickle=False)
-    expected = (1 + sum(_leaf_counts(text)), target.n_outputs)
-    if leaves.shape != expected:
+    leaves = _table(folder / LEAVES_FILE, (1 + sum(_leaf_counts(text)), target.n_outputs))
+    importance = _table(folder / IMPORTANCE_FILE, (None,))
+    if text:
+        outputs, last = _N_OUTPUTS.search(text), _LAST_FEATURE.search(text)
+        if outputs is None or last is None or (int(outputs[1]), int(last[1]) + 1) != (1, len(importance)):
+            raise InvalidInput(
+                f"{MODEL_FILE} of a forest should have 1 output and the {len(importance)} features of "
+                f"{IMPORTANCE_FILE}, and has not: {_DAMAGED}"
+            )
+    return FittedForest(target, text, leaves, importance)
+
+
+def _table(path: Path, shape: tuple[int | None, ...]) -> NDArray[Any]:
+    """Numbers in the shape that is expected; None: of any length."""
+    table: NDArray[Any] = np.load(path, allow_pickle=False)
+    expected = tuple(found if size is None else size for size, found in zip(shape, table.shape, strict=False))
+    if table.shape != expected or len(shape) != table.ndim or table.dtype.kind != "f":
         raise InvalidInput(
-            f"{LEAVES_FILE} of a forest should be a table of {expected}, and is one of {leaves.shape}: the model "
-            "folder is damaged. Use another copy of it."
+            f"{path.name} of a forest should be a table of {shape} numbers (None: any), and is one of {table.shape} "
+            f"{table.dtype}: {_DAMAGED}"
         )
-    return FittedForest(target, text, leaves, np.load(folder / IMPORTANCE_FILE, allow_pickle=False))
+    return table
 
 
 @dataclass(frozen=True)  # no slots: what is cached needs a place

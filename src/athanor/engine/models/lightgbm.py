@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,17 @@ from numpy.typing import NDArray
 
 from athanor.engine.models import Bag, Estimate, FitInput, FittedModel, Options, Shape, Step
 from athanor.engine.models.boosted import MODEL_FILE, FittedTrees, TreeBag, load_trees
-from athanor.engine.models.sampling import sample_rows
+from athanor.engine.models.boosting import (
+    OWN_OPTIONS,
+    errors_as_ours,
+    fit_in_time,
+    is_enough,
+    rounds_and_rate,
+    small_input,
+    trees_in_all,
+)
 from athanor.engine.models.target import FILE as TARGET_FILE
 from athanor.engine.models.target import Target, target_of
-from athanor.errors import Impossible
 
 # (objective, the loss that stops it) by distribution, by metrics that a model can be fitted to, by problem: in this
 # order.
@@ -37,7 +44,6 @@ _LOSSES: Mapping[str, tuple[str, str]] = {
     "multiclass": ("multiclass", "multi_logloss"),
     "regression": ("regression", "l2"),
 }
-_OWN_OPTIONS = frozenset({"rounds", "max_rows"})  # all other options are LightGBM's
 _ALWAYS: Mapping[str, Any] = {
     "num_threads": 1,
     "deterministic": True,
@@ -73,12 +79,7 @@ _PORTFOLIO: tuple[Options, ...] = (
         "max_cat_to_onehot": 16,
     },
 )
-# With many classes each round is as many trees. More of them than this cost seconds to predict with and bring little.
-_MOST_TREES = 6_000
-_LEAST_ROUNDS = 30
-
-# A round on few rows, by few leaves, each tree with few features: where there is no time for a round as it should be.
-_SMALL_ROWS, _SMALL_FEATURES = 1_000, 500
+# Trees of few leaves, where there is no time for a round as it should be.
 _SMALL: Options = {"num_leaves": 4, "max_bin": 15, "bin_construct_sample_cnt": 200, "enable_bundle": False}
 _CACHED_BINS = 4e6
 _BINNED_ROWS = 200_000  # so many rows the library looks at to cut each feature into bins
@@ -110,7 +111,7 @@ class LightGBM:
         cells = shape.cells(n_rows, density=0.1)
         leaves = float(options.get("num_leaves", 31))
         per_tree = _tree_s(cells, n_rows, shape.n_features, leaves)
-        trees = max(min(rounds * shape.n_margins, _MOST_TREES), _LEAST_ROUNDS * shape.n_margins)
+        trees = trees_in_all(rounds, shape.n_margins)
         bins = min(float(options.get("max_bin", 255)), n_rows / 3 + 1)
         looked_at = min(n_rows, int(options.get("bin_construct_sample_cnt", _BINNED_ROWS))) / max(n_rows, 1)
         # The cells cut into bins; those that are looked at for that, before there is anything else; gradients and
@@ -133,13 +134,7 @@ class LightGBM:
         target = target_of(given)
         if not target.n_outputs:
             return FittedTrees(target, "")
-        fit = _Fit(given, options, target)
-        if given.watch(Step(n=0, model=fit.constant, next_s=fit.first_s)):
-            small = fit.smaller()
-            if small.first_s > fit.first_s / 2 or given.watch(Step(n=0, model=small.constant, next_s=small.first_s)):
-                return fit.constant()
-            fit = small
-        return fit.model()
+        return fit_in_time(_Fit(given, options, target), given.watch)
 
     def load(self, folder: Path) -> FittedTrees:
         return load_trees(folder)
@@ -178,9 +173,8 @@ class _Fit:
 
     def smaller(self) -> _Fit:
         """The same with a first round that takes less."""
-        given = sample_rows(self.given, _SMALL_ROWS)
-        used = min(float(self.options.get("feature_fraction", 1.0)), _SMALL_FEATURES / given.X.shape[1])
-        return _Fit(given, {**self.options, **_SMALL, "feature_fraction": used}, target_of(given))
+        given, options = small_input(self.given, self.options, _SMALL, "feature_fraction")
+        return _Fit(given, options, target_of(given))
 
     def model(self) -> FittedTrees:
         """Boost until the rows to stop by, the options or the watch say that it is enough."""
@@ -189,18 +183,15 @@ class _Fit:
         given, n_outputs = self.given, self.target.n_outputs
         if not n_outputs:
             return FittedTrees(self.target, "")
-        rounds = min(int(self.options["rounds"]), max(_MOST_TREES // n_outputs, _LEAST_ROUNDS))
         params = self.params()
-        # Fewer rounds than asked for go faster, by the root: halfway between the same fit and the same distance.
-        wanted = int(self.options["rounds"])
-        params["learning_rate"] = float(self.options["learning_rate"]) * (wanted / rounds) ** 0.5
+        rounds, params["learning_rate"] = rounds_and_rate(self.options, n_outputs)
         with _errors_as_ours():
             train = _dataset(given, self.target, params)
             booster = lightgbm.Booster(params, train)
             has_valid = _add_valid(booster, train, given, self.target, params)
-            if given.watch(Step(n=0, model=self.constant, next_s=self.round_s)):  # cutting into bins took its time
-                return self.constant()
-            return _boost(booster, has_valid, self, rounds)
+        if given.watch(Step(n=0, model=self.constant, next_s=self.round_s)):  # cutting into bins took its time
+            return self.constant()
+        return _boost(booster, has_valid, self, rounds)
 
     def constant(self) -> FittedTrees:
         """A model that answers every row alike: what the library starts from."""
@@ -227,7 +218,7 @@ class _Fit:
             objective, loss = _LOSSES.get(given.metric.name) or _LOSSES[given.problem.name]
         else:
             objective, loss = _DISTRIBUTIONS[distribution.name]
-        params = {**_ALWAYS, **{key: value for key, value in options.items() if key not in _OWN_OPTIONS}}
+        params = {**_ALWAYS, **{key: value for key, value in options.items() if key not in OWN_OPTIONS}}
         params |= {"objective": objective, "metric": loss, "seed": given.seed % 2**31}
         if objective == "multiclass":
             params["num_class"] = self.target.n_outputs
@@ -273,20 +264,20 @@ def _add_valid(booster: Any, train: Any, given: FitInput, target: Target, params
 
 def _boost(booster: Any, has_valid: bool, fit: _Fit, rounds: int) -> FittedTrees:
     """Add trees until the loss has not improved for long, or the watch ends it. The model of the best round."""
-    best_loss, best_round, loss = np.inf, 1, None
+    best_loss, best_round = np.inf, 1
 
     def model() -> FittedTrees:
         return fit.so_far(booster, best_round)
 
     for done in range(1, rounds + 1):
-        is_complete = booster.update()
-        if has_valid:
-            loss = booster.eval_valid()[0][2]
-            if loss < best_loss:
-                best_loss, best_round = loss, done
-        else:
+        with _errors_as_ours():
+            is_complete = booster.update()
+            loss = booster.eval_valid()[0][2] if has_valid else None
+        if loss is None:
             best_round = done
-        if is_complete or fit.given.watch(Step(n=done, model=model, loss=loss)) or done - best_round > 30 + done // 10:
+        elif loss < best_loss:
+            best_loss, best_round = loss, done
+        if is_complete or fit.given.watch(Step(n=done, model=model, loss=loss)) or is_enough(done, best_round):
             break
     return model()
 
@@ -303,16 +294,10 @@ def _tree_s(cells: float, n_rows: int, n_features: float, leaves: float) -> floa
     return 1e-4 + 8e-10 * cells * math.log2(leaves) + 1.5e-8 * n_rows + per_bin * bins
 
 
-@contextmanager
-def _errors_as_ours() -> Iterator[None]:
+def _errors_as_ours() -> AbstractContextManager[None]:
     import lightgbm
 
-    try:
-        yield
-    except lightgbm.basic.LightGBMError as error:
-        if "bad_alloc" in str(error):
-            raise MemoryError from error
-        raise Impossible(f"LightGBM cannot be fitted to these rows: {error}.") from error
+    return errors_as_ours(LIGHTGBM.label, lightgbm.basic.LightGBMError)
 
 
 LIGHTGBM = LightGBM()

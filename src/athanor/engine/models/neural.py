@@ -18,7 +18,16 @@ from numpy.typing import NDArray
 from athanor.engine.models import Bag, Estimate, FitInput, FittedModel, Options, Shape, Step
 from athanor.engine.models.bag import FoldBag
 from athanor.engine.models.target import FILE as TARGET_FILE
-from athanor.engine.models.target import Fittable, Floats, Quantity, Target, load_target, save_target, target_of
+from athanor.engine.models.target import (
+    Fittable,
+    Floats,
+    Quantity,
+    Target,
+    load_target,
+    save_target,
+    target_of,
+    weighted_quantile,
+)
 from athanor.engine.nets.inputs import Inputs, choose_inputs
 from athanor.engine.nets.layers import Architecture, Parameters
 from athanor.engine.nets.losses import Huber, Logistic, Loss, Pinball, Softmax, Squared
@@ -330,8 +339,8 @@ def _loss_of(given: FitInput, target: Target, train: Fittable) -> Loss:
         case "laplace":
             return Pinball()
         case "huber":
-            sizes = np.abs(train.y - _quantile(train.y, train.weight, 0.5))
-            return Huber(max(_quantile(sizes, train.weight, float(given.distribution.parameter or 0.9)), 1e-6))
+            sizes = np.abs(train.y - weighted_quantile(train.y, train.weight, 0.5))
+            return Huber(max(weighted_quantile(sizes, train.weight, float(given.distribution.parameter or 0.9)), 1e-6))
     return Squared()
 
 
@@ -339,18 +348,12 @@ def _start(loss: Loss, rows: Fittable, n_outputs: int) -> Floats:
     """(n_outputs,) the best constant answer, or one near to it."""
     match loss:
         case Pinball(level):
-            return np.array([_quantile(rows.y, rows.weight, level)])
+            return np.array([weighted_quantile(rows.y, rows.weight, level)])
         case Logistic() | Softmax():
             shares = np.bincount(rows.y.astype(np.int64), rows.weight, minlength=2) / max(len(rows.y), 1)
             shares = np.maximum(shares, 1e-9)
             return np.log(shares[1:] / shares[0]) if n_outputs == 1 else np.log(shares)
     return np.array([np.average(rows.y, weights=rows.weight)])
-
-
-def _quantile(values: Floats, weight: Floats | None, level: float) -> float:
-    order = np.argsort(values, kind="stable")
-    counted = np.cumsum(np.ones(len(values)) if weight is None else weight[order])
-    return float(values[order[min(int(np.searchsorted(counted, level * counted[-1])), len(values) - 1)]])
 
 
 def _counting(rows: Fittable) -> Fittable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from athanor.engine.models import FitInput
-from athanor.engine.models.target import Fittable, Floats, Target
+from athanor.engine.models.target import Fittable, Floats, Target, weighted_quantile
 from athanor.engine.target_distribution import TargetDistribution
 
 
@@ -43,7 +43,5 @@ def mean(fittable: Fittable) -> Floats:
 
 
 def quantile(fittable: Fittable, level: float) -> Floats:
-    """(1,) the least value that rows with this share of the weight do not exceed."""
-    order = np.argsort(fittable.y, kind="stable")
-    sums = np.cumsum(np.ones(len(order)) if fittable.weight is None else fittable.weight[order])
-    return fittable.y[order[np.searchsorted(sums, level * sums[-1])], None]
+    """(1,)"""
+    return np.array([weighted_quantile(fittable.y, fittable.weight, level)])

@@ -224,8 +224,8 @@ def _distributed(truth: Truth, distribution: TargetDistribution) -> Target:
         return Positive(mean or 1.0 / (len(truth.y) + 1.0), is_constant, may_be_zero)
     center, spread = _mean_and_spread(truth.y, truth.weight)
     if distribution.name == "huber" and spread and distribution.parameter is not None:
-        center = _quantile(truth.y, truth.weight, 0.5)
-        size = _quantile(np.abs(truth.y - center), truth.weight, distribution.parameter)
+        center = weighted_quantile(truth.y, truth.weight, 0.5)
+        size = weighted_quantile(np.abs(truth.y - center), truth.weight, distribution.parameter)
         spread = size if size > 1e-12 * abs(center) else spread
     return Quantity(center, spread)
 
@@ -237,11 +237,12 @@ def _mean_and_spread(values: Floats, weight: Floats | None) -> tuple[float, floa
     return center, spread if spread > 1e-12 * abs(center) else 0.0
 
 
-def _quantile(values: Floats, weight: Floats | None, level: float) -> float:
-    """The least value that is at or above this share of the weight."""
+def weighted_quantile(values: Floats, weight: Floats | None, level: float) -> float:
+    """The least value that rows with this share of the weight do not exceed. There is a value."""
     order = np.argsort(values, kind="stable")
     sums = np.cumsum(np.ones(len(values)) if weight is None else weight[order])
-    return float(values[order][np.searchsorted(sums, level * sums[-1])])
+    place = int(np.searchsorted(sums, level * sums[-1]))
+    return float(values[order[min(place, len(values) - 1)]])  # a level may be rounded past 1
 
 
 def save_target(target: Target, folder: Path) -> None:

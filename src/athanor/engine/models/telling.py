@@ -30,5 +30,7 @@ def telling_features(X: Any, labels: Floats, weight: Floats | None, most: int) -
 
 
 def _mean_squares(X: Any, share: Floats) -> Floats:
-    squares = np.square(X) if isinstance(X, np.ndarray) else X.multiply(X)
-    return np.asarray(squares.T @ share, np.float64)
+    """(n_features,) of a dense matrix in double precision and without a second matrix of that size."""
+    if isinstance(X, np.ndarray):
+        return np.asarray(np.einsum("rf,rf,r->f", X, X, share), np.float64)
+    return np.asarray(X.multiply(X).T @ share, np.float64)

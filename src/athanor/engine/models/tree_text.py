@@ -87,6 +87,21 @@ class Tree:
         return "\n".join(lines) + "\n"
 
 
+def leaf(value: float) -> Tree:
+    """A tree that answers every row alike."""
+    nothing = np.zeros(0)
+    places = np.zeros(0, np.intp)
+    return Tree(
+        feature=places,
+        threshold=nothing,
+        left=places,
+        right=places,
+        missing_left=np.zeros(0, np.bool_),
+        value=np.array([value]),
+        gain=nothing,
+    )
+
+
 def booster_text(trees: Sequence[Tree], *, n_outputs: int, n_features: int) -> str:
     """A booster whose raw outputs are sums of its trees' values.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,20 @@ from numpy.typing import NDArray
 
 from athanor.engine.models import Bag, Estimate, FitInput, FittedModel, Options, Shape, Step
 from athanor.engine.models.boosted import MODEL_FILE, FittedTrees, TreeBag, load_trees
-from athanor.engine.models.sampling import sample_rows
+from athanor.engine.models.boosting import (
+    OWN_OPTIONS,
+    errors_as_ours,
+    fit_in_time,
+    is_enough,
+    rounds_and_rate,
+    small_input,
+    trees_in_all,
+)
 from athanor.engine.models.starts import distribution_of, start_of
 from athanor.engine.models.target import FILE as TARGET_FILE
 from athanor.engine.models.target import Fittable, Target, target_of
-from athanor.engine.models.tree_text import Tree, booster_text
-from athanor.engine.models.xgboost_trees import leaf, trees_of
-from athanor.errors import Impossible
+from athanor.engine.models.tree_text import Tree, booster_text, leaf
+from athanor.engine.models.xgboost_trees import trees_of
 
 # (objective, the loss that stops it)
 _CLASS_LOSSES: Mapping[str, tuple[str, str]] = {
@@ -36,7 +43,6 @@ _DISTRIBUTIONS: Mapping[str, tuple[str, str]] = {
     "gamma": ("reg:gamma", "gamma-deviance"),
     "tweedie": ("reg:tweedie", "tweedie-nloglik@{}"),
 }
-_OWN_OPTIONS = frozenset({"rounds", "max_rows"})  # all other options are XGBoost's
 _ALWAYS: Mapping[str, Any] = {"tree_method": "hist", "nthread": 1, "verbosity": 0}
 _PORTFOLIO: tuple[Options, ...] = (
     {
@@ -61,13 +67,9 @@ _PORTFOLIO: tuple[Options, ...] = (
         "max_bin": 128,
     },
 )
-# As for LightGBM: more trees cost seconds to predict with and bring little.
-_MOST_TREES = 6_000
-_LEAST_ROUNDS = 30
 _BINS = 256
 
-# A round on few rows, by few leaves, each tree with few features: where there is no time for a round as it should be.
-_SMALL_ROWS, _SMALL_FEATURES = 1_000, 500
+# Trees of few leaves, where there is no time for a round as it should be.
 _SMALL: Options = {"max_depth": 2, "max_leaves": 4, "max_bin": 16}
 
 
@@ -93,7 +95,7 @@ class XGBoost:
     def estimate(self, shape: Shape, options: Options) -> Estimate:
         n_rows = min(shape.n_rows, int(options.get("max_rows", shape.n_rows)))
         rounds = min(float(options["rounds"]), 25.0 / float(options["learning_rate"]))
-        trees = max(min(rounds * shape.n_margins, _MOST_TREES), _LEAST_ROUNDS * shape.n_margins)
+        trees = trees_in_all(rounds, shape.n_margins)
         cells = shape.cells(n_rows, density=0.1)
         bins = min(float(options.get("max_bin", _BINS)), n_rows + 1.0) * shape.n_features
         leaves = _leaves(options, n_rows)
@@ -115,13 +117,7 @@ class XGBoost:
         target = target_of(given)
         if not target.n_outputs:
             return FittedTrees(target, "")
-        fit = _Fit(given, options, target)
-        if given.watch(Step(n=0, model=fit.constant, next_s=fit.first_s)):
-            small = fit.smaller()
-            if small.first_s > fit.first_s / 2 or given.watch(Step(n=0, model=small.constant, next_s=small.first_s)):
-                return fit.constant()
-            fit = small
-        return fit.model()
+        return fit_in_time(_Fit(given, options, target), given.watch)
 
     def load(self, folder: Path) -> FittedTrees:
         return load_trees(folder)
@@ -158,9 +154,8 @@ class _Fit:
 
     def smaller(self) -> _Fit:
         """The same with a first round that takes less."""
-        given = sample_rows(self.given, _SMALL_ROWS)
-        used = min(float(self.options.get("colsample_bytree", 1.0)), _SMALL_FEATURES / given.X.shape[1])
-        return _Fit(given, {**self.options, **_SMALL, "colsample_bytree": used}, target_of(given))
+        given, options = small_input(self.given, self.options, _SMALL, "colsample_bytree")
+        return _Fit(given, options, target_of(given))
 
     def model(self) -> FittedTrees:
         """Boost until the rows to stop by, the options or the watch say that it is enough."""
@@ -169,41 +164,42 @@ class _Fit:
         given, n_outputs = self.given, self.target.n_outputs
         if not n_outputs:
             return FittedTrees(self.target, "")
-        rounds = min(int(self.options["rounds"]), max(_MOST_TREES // n_outputs, _LEAST_ROUNDS))
         params = self.params()
-        # Fewer rounds than asked for go faster, by the root: halfway between the same fit and the same distance.
-        wanted = int(self.options["rounds"])
-        params["learning_rate"] = float(self.options["learning_rate"]) * (wanted / rounds) ** 0.5
+        rounds, params["learning_rate"] = rounds_and_rate(self.options, n_outputs)
+        base = start_of(self.given, self.target)
         with _errors_as_ours():
-            base = start_of(self.given, self.target)
             train = self.matrix(given.X, self.target.encode(given.truth), base)
-            if given.watch(Step(n=0, model=self.constant, next_s=self.first_s)):  # reading the rows took its time
-                return self.constant()
-            stop = self.target.encode(given.truth_stop)
+        if given.watch(Step(n=0, model=self.constant, next_s=self.first_s)):  # reading the rows took its time
+            return self.constant()
+        stop = self.target.encode(given.truth_stop)
+        with _errors_as_ours():
             if len(stop.rows) and (stop.weight is None or stop.weight.any()):
                 valid = self.matrix(given.X_stop, stop, base)
             else:
                 valid = None
             booster = xgboost.Booster(params, [train] if valid is None else [train, valid])
-            return self.boosted(booster, train, valid, rounds, base)
+        return self.boosted(booster, train, valid, rounds, base)
 
     def boosted(self, booster: Any, train: Any, valid: Any, rounds: int, base: NDArray[np.float64]) -> FittedTrees:
         """Add trees until the loss has not improved for long, or the watch ends it. The model of the best round."""
-        best_loss, best_round, loss = np.inf, 1, None
+        best_loss, best_round = np.inf, 1
         n_codes = self.n_codes()
 
         def model() -> FittedTrees:
-            return self.of(trees_of(booster, most=best_round * self.target.n_outputs, base=base, n_codes=n_codes))
+            with _errors_as_ours():
+                trees = trees_of(booster, most=best_round * self.target.n_outputs, base=base, n_codes=n_codes)
+            return self.of(trees)
 
         for done in range(1, rounds + 1):
-            booster.update(train, done - 1)
-            if valid is not None:
-                loss = float(booster.eval_set([(valid, "stop")], done - 1).rpartition(":")[2])
-                if loss < best_loss:
-                    best_loss, best_round = loss, done
-            else:
+            with _errors_as_ours():
+                booster.update(train, done - 1)
+                told = None if valid is None else booster.eval_set([(valid, "stop")], done - 1)
+            loss = None if told is None else float(told.rpartition(":")[2])
+            if loss is None:
                 best_round = done
-            if self.given.watch(Step(n=done, model=model, loss=loss)) or done - best_round > 30 + done // 10:
+            elif loss < best_loss:
+                best_loss, best_round = loss, done
+            if self.given.watch(Step(n=done, model=model, loss=loss)) or is_enough(done, best_round):
                 break
         return model()
 
@@ -221,7 +217,7 @@ class _Fit:
         given, options = self.given, self.options
         asked = distribution_of(given)
         objective, loss = _CLASS_LOSSES.get(given.problem.name) or _DISTRIBUTIONS[asked.name]
-        params = {**_ALWAYS, **{key: value for key, value in options.items() if key not in _OWN_OPTIONS}}
+        params = {**_ALWAYS, **{key: value for key, value in options.items() if key not in OWN_OPTIONS}}
         params |= {"objective": objective, "eval_metric": loss.format(asked.parameter), "seed": given.seed % 2**31}
         match objective:
             case "multi:softprob":
@@ -273,16 +269,10 @@ def _tree_s(cells: float, n_rows: int, bins: float, leaves: float) -> float:
     return 2e-4 + 7e-10 * cells * math.log2(leaves + 1.0) + 2e-8 * n_rows + 1.5e-8 * leaves * min(bins, cells)
 
 
-@contextmanager
-def _errors_as_ours() -> Iterator[None]:
+def _errors_as_ours() -> AbstractContextManager[None]:
     import xgboost
 
-    try:
-        yield
-    except xgboost.core.XGBoostError as error:
-        if "bad_alloc" in str(error):
-            raise MemoryError from error
-        raise Impossible(f"XGBoost cannot be fitted to these rows: {error}.") from error
+    return errors_as_ours(XGBOOST.label, xgboost.core.XGBoostError)
 
 
 XGBOOST = XGBoost()

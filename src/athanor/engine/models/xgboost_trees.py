@@ -28,21 +28,6 @@ def trees_of(booster: Any, *, most: int, base: NDArray[np.float64], n_codes: Seq
     return [_tree(tree, float(value), n_codes) for tree, value in zip(grown, start, strict=True)]
 
 
-def leaf(value: float) -> Tree:
-    """A tree that answers every row alike."""
-    nothing = np.zeros(0)
-    places = np.zeros(0, np.intp)
-    return Tree(
-        feature=places,
-        threshold=nothing,
-        left=places,
-        right=places,
-        missing_left=np.zeros(0, np.bool_),
-        value=np.array([value]),
-        gain=nothing,
-    )
-
-
 def _tree(grown: dict[str, Any], start: float, n_codes: Sequence[int]) -> Tree:
     left, right = np.array(grown["left_children"]), np.array(grown["right_children"])
     inner = np.flatnonzero(left >= 0)

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from athanor.engine.models.telling import telling_features
+
 Doubles = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Places = NDArray[np.intp]
@@ -72,7 +74,9 @@ def choose_inputs(X: Any, y: Doubles, weight: Doubles | None, *, most: int, bins
     most  inputs in all
     bins  of a feature, at most; where there is no room for so many all features get fewer
     """
-    places = _telling(X, y, weight, most)
+    places = telling_features(X, y, weight, most).astype(np.intp)
+    if not len(places):  # all are the same in all rows: a net sees something
+        places = np.zeros(1, np.intp)
     rows = X[:: -(-X.shape[0] // _MOST_LOOKED_AT)]
     seen = _dense(rows if len(places) == X.shape[1] else rows[:, places])
     many = [feature for feature in range(len(places)) if len(np.unique(seen[:, feature])) >= _LEAST_VALUES]
@@ -87,30 +91,6 @@ def choose_inputs(X: Any, y: Doubles, weight: Doubles | None, *, most: int, bins
     if not of:
         return Inputs(places, np.zeros(0, np.intp), *np.zeros((2, 0), np.float32))
     return Inputs(places, np.concatenate(of), np.concatenate(low), np.float32(1.0) / np.concatenate(width))
-
-
-def _telling(X: Any, y: Doubles, weight: Doubles | None, most: int) -> Places:
-    """Ascending positions of at most `most` features. Those that are the same in all rows come only if there are no
-    others, and then one does.
-    """
-    n_rows = X.shape[0]
-    share = np.full(n_rows, 1.0 / n_rows) if weight is None else weight / weight.sum()
-    mean = np.asarray(X.T @ share, np.float64)
-    spread = _mean_squares(X, share) - np.square(mean)
-    # What single precision leaves of a feature that is the same everywhere is no spread.
-    varies = spread > 1e-6 * np.square(mean) + 1e-12
-    if np.count_nonzero(varies) <= most:
-        return np.flatnonzero(varies) if varies.any() else np.zeros(1, np.intp)
-    centred = (y - share @ y) * share[:, None]
-    together = np.square(np.asarray(X.T @ centred, np.float64)).sum(axis=1)
-    told = np.divide(together, spread, out=np.full(len(spread), -1.0), where=varies)
-    return np.sort(np.argsort(-told, kind="stable")[:most])
-
-
-def _mean_squares(X: Any, share: Doubles) -> Doubles:
-    if isinstance(X, np.ndarray):
-        return np.asarray(np.einsum("rf,rf,r->f", X, X, share), np.float64)
-    return np.asarray(X.multiply(X).T @ share, np.float64)
 
 
 def _dense(X: Any) -> Singles:

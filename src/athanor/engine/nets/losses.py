@@ -38,7 +38,7 @@ class Logistic:
 
 @dataclass(frozen=True, slots=True)
 class Softmax:
-    """y is a code. Targets are not smoothed: at 0.1 the log loss of two of six tables rose by 5 % and 27 %."""
+    """y is a code. Targets are not smoothed: by a tenth, the log loss of four of seven tables rose by 3 % or more."""
 
     def losses(self, outputs: Singles, y: Singles) -> Singles:
         greatest = outputs.max(axis=-1, keepdims=True)

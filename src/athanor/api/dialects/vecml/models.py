@@ -23,7 +23,10 @@ PRESETS: Mapping[str, str] = {  # the vendor's mode -> how hard to try
     "balanced": "good_quality",
     "high_accuracy": "best_quality",
 }
-MODES: Mapping[str, str] = {preset: mode for mode, preset in PRESETS.items()} | {"high_quality": "balanced"}
+MODES: Mapping[str, str] = {preset: mode for mode, preset in PRESETS.items()} | {
+    "high_quality": "balanced",
+    "fast": "high_speed",
+}
 MANY_CELLS = 5_000_000  # above, `auto` is high_speed, and balanced otherwise
 SCORES: Mapping[str, str] = {  # the vendor's key -> a name in METRICS
     "accuracy": "accuracy",
