@@ -42,13 +42,32 @@ def test_file_and_folder_are_named_after_each_other(classifier, athanor, tmp_pat
 
 def test_a_file_that_is_there_is_written_over_only_with_replace(classifier, exported, athanor):
     before = exported.read_bytes()
-    exported.write_text("mine")
+    made = exported.stat().st_ino
     ended = athanor("export", classifier.model, exported)
     assert ended.status == 2
     assert "--replace" in ended.err
-    assert exported.read_text() == "mine"
+    assert exported.stat().st_ino == made
     assert athanor("export", classifier.model, exported, "--replace").status == 0
+    assert exported.stat().st_ino != made
     assert exported.read_bytes() == before
+
+
+def test_with_replace_too_nothing_is_written_over_but_an_exported_model(classifier, exported, athanor, tmp_path):
+    table, link = tmp_path / "table.csv", tmp_path / "link.athanor"
+    table.write_text("a,b\n1,2\n")
+    link.symlink_to(exported)
+    for place, told in ((table, "Only an exported model is replaced"), (link, "is a link"), ("/dev/null", "a device")):
+        ended = athanor("export", classifier.model, place, "--replace")
+        assert ended.status == 2
+        assert told in ended.err
+    assert table.read_text() == "a,b\n1,2\n"
+    assert link.is_symlink()
+
+
+def test_an_archive_is_not_exported_again(exported, athanor):
+    ended = athanor("export", exported)
+    assert ended.status == 2
+    assert "is an exported model already" in ended.err
 
 
 def test_a_folder_that_is_taken_stays_as_it_is(classifier, exported, athanor):

@@ -48,4 +48,10 @@ def test_a_file_without_the_target_is_refused(classifier, athanor, tmp_path):
     new.write_text("size,town,garden\n140,Bonn,true\n")
     ended = athanor("importance", classifier.model, new)
     assert ended.status == 2
-    assert "has a value in 0 rows" in ended.err
+    assert f"{new} has no column 'dear'" in ended.err
+
+
+def test_no_time_at_all_is_refused(classifier, athanor):
+    ended = athanor("importance", classifier.model, classifier.file, "--time", "0")
+    assert ended.status == 2
+    assert "--time must be above 0 seconds" in ended.err

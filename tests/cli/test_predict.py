@@ -186,3 +186,12 @@ def test_the_leaderboard_lists_trials_best_first(classifier, athanor):
     assert ended.status == 0
     assert head.split()[:4] == ["rank", "model", "family", "score"]
     assert [line.split()[0] for line in lines][:2] == ["1", "2"]
+
+
+def test_columns_of_the_training_that_a_file_lacks_are_told_and_the_others_answer(classifier, athanor, tmp_path):
+    new = tmp_path / "new.csv"
+    new.write_text("size\n140\n20\n")
+    ended = athanor("predict", classifier.model, new)
+    assert (ended.status, len(ended.out.splitlines())) == (0, 3)
+    assert f"{new} lacks columns that the model was trained on: 'town', 'garden'" in ended.err
+    assert "lacks" not in athanor("predict", classifier.model, classifier.file).err

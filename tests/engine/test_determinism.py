@@ -346,7 +346,9 @@ def test_nobody_is_allowed_more_than_is_left_or_more_with_others_behind(left_s, 
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
-@given(preset=st.sampled_from(sorted(PRESETS)), fewer=st.integers(1, 20), more=st.integers(0, 20), is_sparse=st.booleans())
+@given(
+    preset=st.sampled_from(sorted(PRESETS)), fewer=st.integers(1, 20), more=st.integers(0, 20), is_sparse=st.booleans()
+)
 def test_a_smaller_trial_budget_is_the_beginning_of_a_larger_one(problem, preset, fewer, more, is_sparse):
     """Whatever the seed is: a run that is given more trials goes on with those that it has."""
     few = entries(problem, Plan(preset=preset, max_trials=fewer, seed=more), is_sparse=is_sparse)

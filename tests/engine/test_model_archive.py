@@ -108,12 +108,18 @@ def test_an_archive_holds_what_is_described_with_leaderboard_and_scores_and_noth
 
 def test_a_file_that_is_there_is_replaced_only_when_that_was_said(model, tmp_path):
     file = tmp_path / "m.athanor"
-    file.write_text("mine")
+    export_model(model, file)
+    first = file.stat().st_ino
     with pytest.raises(InvalidInput, match="exists already"):
         export_model(model, file)
-    assert file.read_text() == "mine"
+    assert file.stat().st_ino == first
     export_model(model, file, replace=True)
+    assert file.stat().st_ino != first
     assert "model.json" in contents(file)
+    file.write_text("mine")
+    with pytest.raises(InvalidInput, match="Only an exported model is replaced"):
+        export_model(model, file, replace=True)
+    assert file.read_text() == "mine"
     with pytest.raises(InvalidInput, match="is a folder"):
         export_model(model, tmp_path, replace=True)
 

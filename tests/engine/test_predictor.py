@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from athanor.engine import predictor as predicting
 from athanor.engine.checkpoint import FolderCheckpoints
-from athanor.engine.dataset import Dataset, Numbers, Words
+from athanor.engine.dataset import Dataset, Numbers, Vectors, Words
 from athanor.engine.learn import learn
 from athanor.engine.model_files import _seal, memory_of, read_head
 from athanor.engine.plan import Plan
@@ -294,3 +295,23 @@ def test_a_model_of_a_part_of_the_folds_has_only_their_files(run, tmp_path):
     wanted = (f"models/{record.trial}/fold-0/", f"views/{record.view}/fold-0/")
     assert all(name.startswith(wanted) for name in read_head(tmp_path)["files"])
     assert [fold.view for fold in Predictor.load(tmp_path).members[0].folds] == [(record.view, 0)]
+
+
+def test_a_model_of_sparse_vectors_answers(tmp_path):
+    """It is tried when it is loaded: on vectors without an entry, because none can be missing."""
+    rng = np.random.default_rng(6)
+    matrix = sparse.random(90, 40, density=0.2, format="csr", dtype=np.float32, random_state=6)
+    y = (matrix[:, 3].toarray()[:, 0] + 0.2 * rng.random(90) > 0.15).astype(float)
+    schema = Schema(
+        (
+            ColumnSchema(name="features", type=ColumnType.VECTOR, storage=Storage.SPARSE, dim=40),
+            ColumnSchema(name="y", type=ColumnType.BOOLEAN, storage=Storage.BOOLEAN),
+        )
+    )
+    table = Dataset(schema, {"features": Vectors(matrix), "y": Numbers(y)}, 90)
+    result = learn(table, Task(target="y"), replace(PLAN, max_trials=1), pool=InlinePool())
+    result.save(tmp_path / "model")
+    model = Predictor.load(tmp_path / "model")
+    alone = model.predict_rows([{"features": {"indices": [3, 7], "values": [0.5, 1.0]}}])
+    assert len(model.predict(table)) == 90
+    assert len(alone) == 1

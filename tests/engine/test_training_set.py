@@ -141,6 +141,12 @@ def test_a_weight_that_is_none_is_named_by_its_row(bad):
     assert caught.value.field == "weight"
 
 
+def test_weights_that_are_all_0_leave_nothing_to_learn_from():
+    with pytest.raises(InvalidInput, match="'share' is 0 in every row with a target") as caught:
+        made(a_table(share=numbers(*[0] * N)), weight="share")
+    assert caught.value.field == "weight"
+
+
 def test_words_are_no_weights():
     with pytest.raises(InvalidInput, match="'colour' must hold numbers"):
         made(weight="colour")

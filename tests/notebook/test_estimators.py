@@ -209,3 +209,19 @@ def test_numbers_are_answered_in_the_unit_of_the_target():
 def test_a_target_with_a_gap_is_refused():
     with pytest.raises(ValueError, match="NaN or an infinite value"):
         AthanorRegressor(**QUICK).fit(np.ones((3, 1)), [1.0, np.nan, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [({"max_trials": "a"}, "`max_trials` must be a whole number"), ({"distribution": 3}, "`distribution` must be")],
+)
+def test_parameters_of_the_wrong_kind_are_told_when_it_is_fitted(wrong, told):
+    X, y = load_diabetes(return_X_y=True)
+    with pytest.raises(ValueError, match=told):
+        AthanorRegressor(**{**QUICK, **wrong}).fit(X, y)
+
+
+def test_a_regression_has_one_target():
+    X, y = load_diabetes(return_X_y=True)
+    with pytest.raises(ValueError, match="1d array"):
+        AthanorRegressor(**QUICK).fit(X, np.column_stack([y, y]))

@@ -128,3 +128,27 @@ def test_a_frame_is_not_changed(people, quick):
     before = people.copy()
     learn(people, "buys", **quick).predictor.predict(people)
     pd.testing.assert_frame_equal(people, before)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"max_trials": 1.5}, "`max_trials` must be a whole number, got 1.5"),
+        ({"seed": "a"}, "`seed` must be a whole number, got 'a'"),
+        ({"cores": "a"}, "`cores` must be a whole number, got 'a'"),
+        ({"progress": 3}, "`progress` must be True, False or a function, got 3"),
+        ({"distribution": 3}, "`distribution` must be a name"),
+        ({"distribution": "quantile:"}, "must be a number, as in quantile:0.9"),
+        ({"excluded": ["spends"]}, "'spends' is the target and cannot be excluded"),
+        ({"folder": 3}, "`folder` must be a path, got 3"),
+    ],
+)
+def test_a_parameter_of_the_wrong_kind_is_told(wrong, told, people, quick):
+    with pytest.raises(InvalidInput, match=told):
+        learn(people, "spends", **{**quick, **wrong})
+
+
+def test_a_file_is_no_folder_for_what_is_fitted(people, quick, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InvalidInput, match="a file stands there"):
+        learn(people, "buys", folder=tmp_path / "file", **quick)

@@ -140,3 +140,16 @@ def test_it_shows_its_problem_its_score_and_its_members(buyers):
 def test_its_leaderboard_stands_beside_it_wherever_it_goes(buyers, tmp_path):
     buyers.save(tmp_path / "model")
     assert load(tmp_path / "model").leaderboard().rows == buyers.leaderboard().rows
+
+
+@pytest.mark.parametrize("level", ["a", None, True])
+def test_a_level_is_a_number(level, spending, people):
+    with pytest.raises(InvalidInput, match="`level` must be a number between 0 and 1"):
+        spending.predict_interval(people, level=level)
+
+
+def test_places_that_cannot_be_are_told(buyers, tmp_path):
+    with pytest.raises(InvalidInput, match="`place` must be a path, got None"):
+        load(None)
+    with pytest.raises(InvalidInput, match="There is no folder"):
+        buyers.save(tmp_path / "no" / "dir" / "x.athanor")

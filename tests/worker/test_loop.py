@@ -220,7 +220,7 @@ def test_a_job_is_trained_from_the_upload_to_its_models(yard, real):
     assert "schedule complete" in lines[-1]
     assert yard.execution.run_of(job).task.problem == "binary"
     folds = (yard.run_folder(job) / "fits.log").read_text().splitlines()
-    assert len(folds) == len(set(folds)) == 6
+    assert len(folds) == len(set(folds)) == 7  # three folds of two trials, and the best one on all rows
     yard.wait_for(lambda: not is_locked(yard.place.job_lock(job.id)), "the end of all processes of the job")
 
 

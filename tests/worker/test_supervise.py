@@ -303,7 +303,7 @@ def test_a_trainer_that_dies_after_a_new_fold_has_not_been_in_vain(yard, trainer
 
     trainer(die_late)
     job = ended(yard, a_taken_job(yard))
-    assert (job.state, job.fruitless, job.checkpoints) == (QUEUED, 0, 6)
+    assert (job.state, job.fruitless, job.checkpoints) == (QUEUED, 0, 7)
 
 
 def test_a_profile_job_succeeds_without_a_model(yard, trainer):

@@ -29,7 +29,7 @@ def export(
         Path | None, typer.Argument(metavar="[FILE]", help="File to write. [default: <model>.athanor]")
     ] = None,
     *,
-    replace: Annotated[bool, typer.Option("--replace", help="Write over a file that is there.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Write over an exported model that is there.")] = False,
 ) -> None:
     """Write a model as one file."""
     from athanor.engine.model_archive import SUFFIX, export_model

@@ -12,7 +12,8 @@ import typer
 from athanor.cli import reading_options as reading
 from athanor.cli.epilogs import as_written
 from athanor.cli.tables import print_table
-from athanor.quantities import parse_duration
+from athanor.cli.training import limit_of
+from athanor.errors import InvalidInput
 
 if TYPE_CHECKING:
     from athanor.engine.importance import Importance
@@ -47,9 +48,12 @@ def importance(
     from athanor.engine.model_archive import open_model
     from athanor.engine.worth import read_worth
 
+    limit_s = limit_of(time)
+    if limit_s <= 0:
+        raise InvalidInput(f"--time must be above 0 seconds, got {time}.", field="time")
     folder, keep = open_model(model)
     with keep or nullcontext():
-        found = read_worth(folder) if file is None else _measured(folder, file, parse_duration(time), format)
+        found = read_worth(folder) if file is None else _measured(folder, file, limit_s, format)
         if found is not None:
             _print_worth(found, "that the models did not see" if file is None else f"of {file.name}")
             return
@@ -75,6 +79,10 @@ def _measured(folder: Path, file: Path, seconds: float, format_: str | None) -> 
     table = read(file, options=ReaderOptions(format=format_))
     for warning in table.warnings:
         print(f"athanor: {warning}", file=sys.stderr)
+    if predictor.task.target not in table.schema:
+        raise InvalidInput(
+            f"{file} has no column {predictor.task.target!r}, the target of the model. Give rows with a known target."
+        )
     return worth_on(predictor, to_dataset(table.frame, table.schema), clock=clock, seed=0)
 
 

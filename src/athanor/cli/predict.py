@@ -34,7 +34,7 @@ missing. The answers stand in the order of the rows: `prediction`, and with --pr
 class, true where it may be the one. The model may be the one file of `athanor export`.
 """)
 ENDINGS = (".csv", ".parquet")
-SHOWN = 5  # line numbers that a message lists
+SHOWN = 5  # line numbers, or columns, that a message lists
 
 
 def predict(
@@ -121,6 +121,8 @@ def predict(
     for warning in table.warnings:
         print(f"athanor: {warning}", file=sys.stderr)
     answers = predictor.predict(to_dataset(table.frame, table.schema), level=interval, threshold=threshold)
+    if missing := [name for name in predictor.schema.names if name not in table.schema]:
+        print(f"athanor: {_missing(missing, file)}", file=sys.stderr)
     if rejects is not None:
         write_rejects_file(rejects, table.rejects)
     _write(_answer_frame(answers, proba=proba), out)
@@ -147,6 +149,14 @@ def _refusal(table: Table, file: Path) -> str:
     return (
         f"Nothing was predicted: {file} has rows that cannot be read, at {lines}{more}. "
         "Correct them, or give --rejects FILE to set them aside there and predict the others."
+    )
+
+
+def _missing(names: list[str], file: Path) -> str:
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return (
+        f"{file} lacks columns that the model was trained on: {', '.join(map(repr, names[:SHOWN]))}{more}. "
+        "They were taken as missing values."
     )
 
 

@@ -151,12 +151,19 @@ def train(
 
 
 def _families(names: list[str] | None) -> tuple[str, ...]:
+    """The families that are called so, each by its name or another word for it."""
     from athanor.engine.models import FAMILIES
 
-    for name in names or ():
-        if name not in FAMILIES:
-            raise InvalidInput(f"No model family named {name!r}. Known: {', '.join(FAMILIES.names())}.")
-    return tuple(names or ())
+    known = {
+        word: name for name in FAMILIES.names() for word in (FAMILIES[name].label.lower(), *FAMILIES[name].aliases)
+    }
+    known |= {name: name for name in FAMILIES.names()}
+    for word in names or ():
+        if word.strip().lower() not in known:
+            raise InvalidInput(
+                f"No model family named {word!r}. Known: {', '.join(FAMILIES.names())}.", field="without"
+            )
+    return tuple(dict.fromkeys(known[word.strip().lower()] for word in names or ()))
 
 
 def _free_folder(out: Path | None, file: Path) -> tuple[Path, tuple[str, ...]]:

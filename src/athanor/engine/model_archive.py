@@ -47,13 +47,22 @@ _DAMAGE = (  # NotImplementedError: a part of the format that the library lacks
 def export_model(folder: Path, file: Path, *, replace: bool = False) -> None:
     """Write the model in `folder` as one file: whole under its name, or not at all.
 
+    replace  whether an archive that stands there gives way; anything else never does
+
     Raises NotFound or InvalidInput where there is no model, where it is not as it was made, and where something stands
     at `file` already that is not to be replaced.
     """
+    if folder.is_file():
+        with _opened(folder):  # says what it is, if not an archive
+            raise InvalidInput(f"{folder} is an exported model already: one file, to be sent and kept as it is.")
     if file.is_dir():
         raise InvalidInput(f"{file} is a folder. Name a file.")
-    if file.exists() and not replace:
-        raise InvalidInput(f"{file} exists already. Name another file, or say that it is to be replaced.")
+    if not file.parent.is_dir():
+        raise InvalidInput(f"There is no folder {file.parent}. Make it first, or name another place.")
+    if os.path.lexists(file):
+        if not replace:
+            raise InvalidInput(f"{file} exists already. Name another file, or say that it is to be replaced.")
+        _check_replaceable(file)
     head = read_head(folder)
     verify_files(folder, head)
     with TemporaryDirectory(prefix=f".{file.name}.", dir=file.parent) as beside:
@@ -103,6 +112,19 @@ def open_model(place: Path) -> tuple[Path, TemporaryDirectory[str] | None]:
     return Path(keep.name), keep
 
 
+def _check_replaceable(file: Path) -> None:
+    """Raises InvalidInput unless an archive of a model stands at `file` itself: not a link, a device, or a table."""
+    if not stat.S_ISREG(file.lstat().st_mode):
+        raise InvalidInput(f"{file} is a link, a device or the like, which is not replaced. Name another file.")
+    try:
+        with TemporaryDirectory(prefix="athanor-model-") as beside, _opened(file) as (archive, entries):
+            _extract(archive, entries[HEAD], Path(beside))
+            with _named(file, Path(beside)):
+                read_head(Path(beside))
+    except InvalidInput as error:
+        raise InvalidInput(f"Only an exported model is replaced. {error} Name another file.") from error
+
+
 def _add(archive: zipfile.ZipFile, name: str, path: Path) -> None:
     entry = zipfile.ZipInfo(name, _TIME)
     entry.create_system, entry.external_attr = _UNIX, _MODE << 16
@@ -114,21 +136,27 @@ def _add(archive: zipfile.ZipFile, name: str, path: Path) -> None:
 
 def _unpack(file: Path, folder: Path) -> None:
     """The files of an archive in `folder`, which is empty: those that its model.json names, and no other."""
+    with _opened(file) as (archive, entries):
+        _extract(archive, entries.pop(HEAD), folder)
+        with _named(file, folder):
+            digests = read_head(folder)["files"]
+        _check_complete(set(entries), set(digests), file)
+        for name in sorted(entries):
+            digest = _extract(archive, entries[name], folder)
+            if digests.get(name, digest) != digest:
+                raise _refusal(file, f"{name} has other contents than it was made with")
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]]:
+    """An archive, and what it lists. Raises InvalidInput for what is none, also while its files are read."""
     if not file.is_file():
         raise NotFound(f"There is no file {file}.")
     try:
         with file.open("rb") as stream:
             _check_length_of_list(stream, file)
             with zipfile.ZipFile(stream) as archive:
-                entries = _entries(archive, file)
-                _extract(archive, entries.pop(HEAD), folder)
-                with _named(file, folder):
-                    digests = read_head(folder)["files"]
-                _check_complete(set(entries), set(digests), file)
-                for name in sorted(entries):
-                    digest = _extract(archive, entries[name], folder)
-                    if digests.get(name, digest) != digest:
-                        raise _refusal(file, f"{name} has other contents than it was made with")
+                yield archive, _entries(archive, file)
     except _DAMAGE as error:
         raise _refusal(file, f"it is damaged or was cut off ({error})") from error
     except OSError as error:

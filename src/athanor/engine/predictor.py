@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -176,8 +176,15 @@ def _certainty(folder: Path, files: Iterable[str]) -> about.Certainty:
 
 def _unknown(schema: Schema) -> list[dict[str, Any]]:
     """Two rows of which nothing is known. Their vectors are 0, as none can be missing."""
-    vectors = {column.name: [0.0] * (column.dim or 0) for column in schema.columns if column.storage is Storage.DENSE}
-    return 2 * [{schema.names[0]: None, **vectors}]
+    nothing: dict[Storage, Callable[[int], Any]] = {
+        Storage.DENSE: lambda dim: [0.0] * dim,
+        Storage.SPARSE: lambda _: {"indices": [], "values": []},
+    }
+    cells = {
+        column.name: nothing[column.storage](column.dim or 0) if column.storage in nothing else None
+        for column in schema.columns
+    }
+    return 2 * [cells]
 
 
 def _verified(folder: Path, place: Path, files: Iterable[str]) -> Path:

@@ -89,9 +89,9 @@ class TargetDistribution:
     @classmethod
     def parse(cls, text: str) -> TargetDistribution:
         """`gaussian`, or with a parameter `quantile:0.9`. Raises InvalidInput."""
-        name, _, parameter = text.strip().lower().partition(":")
+        name, colon, parameter = text.strip().lower().partition(":")
         try:
-            return cls(name=name, parameter=float(parameter) if parameter else None)
+            return cls(name=name, parameter=float(parameter) if colon else None)
         except ValueError as error:
             raise InvalidInput(
                 f"The parameter of a distribution must be a number, as in quantile:0.9; got {text!r}.",

@@ -118,7 +118,14 @@ def make_training_set(dataset: Dataset, task: Task, plan: Plan) -> TrainingSet:
     problem = PROBLEMS[task.problem or find_problem(target, target_schema)]
     truth = problem.truth(target, target_schema, positive=task.positive)
     if task.weight is not None:
-        truth = replace(truth, weight=row_weights(typed, task.weight))
+        weight = row_weights(typed, task.weight)
+        if not weight.any():
+            raise InvalidInput(
+                f"The weight column {task.weight!r} is 0 in every row with a target: nothing is left to learn from. "
+                "Give weights above 0.",
+                field="weight",
+            )
+        truth = replace(truth, weight=weight)
     if task.distribution is not None:
         if truth.classes:
             raise InvalidInput(

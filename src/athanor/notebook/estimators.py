@@ -30,7 +30,7 @@ from athanor.notebook.frames import Gathered, as_trained, free_name, gathered
 from athanor.notebook.learn import TARGET, WEIGHT, learned
 from athanor.notebook.predictor import Predictor
 from athanor.notebook.progress import Progress
-from athanor.notebook.question import IN_THIS_PROCESS, distribution_of, plan_of
+from athanor.notebook.question import IN_THIS_PROCESS, distribution_of, level_of, plan_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -244,7 +244,9 @@ class AthanorRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
 
     def predict_interval(self, X: Any, level: float = 0.9) -> NDArray[np.float64]:
         """(n_rows, 2) least and greatest value between which the target lies, `level` of the time."""
-        found = self._answers(X, level=level)
+        with _in_words_of_sklearn():
+            checked = level_of(level)
+        found = self._answers(X, level=checked)
         return np.column_stack([np.asarray(found.lower), np.asarray(found.upper)])
 
 

@@ -16,7 +16,7 @@ from athanor.errors import InvalidInput
 from athanor.notebook.frames import Gathered, beside, free_name, gathered, name_of
 from athanor.notebook.interrupts import finishing
 from athanor.notebook.progress import Progress, display_for
-from athanor.notebook.question import IN_THIS_PROCESS, distribution_of, names_of, plan_of, seconds, types_of
+from athanor.notebook.question import IN_THIS_PROCESS, distribution_of, names_of, path_of, plan_of, seconds, types_of
 from athanor.notebook.result import Result
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def learn(
         in_this_process=cores == IN_THIS_PROCESS,
         started=started,
         progress=progress,
-        folder=None if folder is None else Path(folder).expanduser(),
+        folder=None if folder is None else path_of(folder, "folder"),
     )
     return Result(run, progress)
 
@@ -132,7 +132,10 @@ def learned(
     budget = Budget.of(plan.time_limit_s, started=started)
     pool: Pool | None = InlinePool() if in_this_process else None
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise InvalidInput(f"{folder} cannot be a folder: a file stands there.", field="folder") from error
     with display_for(progress) as display:
         for warning in table.warnings:
             display.say(f"Note: {warning}")
@@ -189,6 +192,8 @@ def _check_names(task: Task, dataset: Dataset) -> None:
     _ = schema.column(task.target, field="target")
     if task.weight is not None:
         _ = schema.column(task.weight, field="weight")
+    if task.target in task.excluded:
+        raise InvalidInput(f"{task.target!r} is the target and cannot be excluded.", field="excluded")
     for parameter, names in (("features", task.features or ()), ("excluded", task.excluded), ("types", task.types)):
         for name in names:
             _ = schema.column(name, field=parameter)

@@ -20,6 +20,7 @@ from athanor.notebook.frames import as_trained
 from athanor.notebook.html import block, dim, table_html
 from athanor.notebook.kinds import kind_of
 from athanor.notebook.listing import Listing, importance_listing, leaderboard_listing
+from athanor.notebook.question import level_of, path_of
 from athanor.quantities import spell_score, spell_size
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Predictor:
         are likely enough together holds it. Kinds as in `predict`. Raises InvalidInput where the model was learned from
         too few rows to say.
         """
-        found = self._asked(data, level=level)
+        found = self._asked(data, level=level_of(level))
         columns: Mapping[Any, NDArray[Any]] = {}
         if found.lower is not None and found.upper is not None:
             columns = {"lower": found.lower, "upper": found.upper}
@@ -118,7 +119,7 @@ class Predictor:
         """Write the model into a folder, which must be new or empty; or as one file, if the name ends in .athanor."""
         from athanor.engine.model_archive import SUFFIX, export_model
 
-        path = Path(place).expanduser()
+        path = path_of(place, "place")
         if path.suffix == SUFFIX:
             export_model(self.model.folder, path)
         else:
@@ -168,7 +169,7 @@ def load(place: str | os.PathLike[str]) -> Predictor:
     """
     from athanor.engine.model_archive import open_model
 
-    folder, keep = open_model(Path(place).expanduser())
+    folder, keep = open_model(path_of(place, "place"))
     return Predictor.of(folder, keep=keep)
 
 

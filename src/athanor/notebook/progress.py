@@ -26,6 +26,7 @@ from athanor.engine.events import (
     Warned,
 )
 from athanor.engine.profile_page.html import Html, element
+from athanor.errors import InvalidInput
 from athanor.notebook.html import bar_html, block, curve_html, dim, table_html
 from athanor.quantities import spell_duration, spell_score, spell_size
 
@@ -50,6 +51,8 @@ class Display(Protocol):
 @contextmanager
 def display_for(progress: Progress, *, clock: Callable[[], float] = time.monotonic) -> Iterator[Display]:
     """True: a picture in a notebook, lines on standard error elsewhere. False: nothing. A function hears each event."""
+    if not isinstance(progress, bool) and not callable(progress):
+        raise InvalidInput(f"`progress` must be True, False or a function, got {progress!r}.", field="progress")
     started = clock()
 
     def elapsed_s() -> float:

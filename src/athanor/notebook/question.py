@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
 
 from athanor.engine.plan import Plan
 from athanor.engine.schema import ColumnType
@@ -33,6 +37,27 @@ def size_bytes(limit: float | str | None) -> int | None:
     return None if limit is None else int(limit)
 
 
+def whole_number(given: Any, field: str) -> int:
+    """A whole number of any library. Raises InvalidInput."""
+    if isinstance(given, bool) or not isinstance(given, Integral):
+        raise InvalidInput(f"`{field}` must be a whole number, got {given!r}.", field=field)
+    return int(given)
+
+
+def level_of(given: Any) -> float:
+    """The share of cases that an interval is to hold the truth in. Raises InvalidInput unless it is a number."""
+    if isinstance(given, bool) or not isinstance(given, Real):
+        raise InvalidInput(f"`level` must be a number between 0 and 1, such as 0.9, got {given!r}.", field="level")
+    return float(given)
+
+
+def path_of(given: Any, field: str) -> Path:
+    """A place on disk; ~ is the person's own folder. Raises InvalidInput."""
+    if not isinstance(given, str | os.PathLike):
+        raise InvalidInput(f"`{field}` must be a path, got {given!r}.", field=field)
+    return Path(given).expanduser()
+
+
 def plan_of(
     *,
     time_limit: float | str | None,
@@ -44,13 +69,14 @@ def plan_of(
     excluded_families: Iterable[str],
 ) -> Plan:
     """The limits as a plan. Raises InvalidInput, and NotFound for a family that does not exist."""
+    n_cores = None if cores is None else whole_number(cores, "cores")
     return Plan(
         time_limit_s=seconds(time_limit),
         preset=preset,
         memory_limit=size_bytes(memory_limit),
-        cores=None if cores == IN_THIS_PROCESS else cores,
-        max_trials=max_trials,
-        seed=seed,
+        cores=None if n_cores == IN_THIS_PROCESS else n_cores,
+        max_trials=None if max_trials is None else whole_number(max_trials, "max_trials"),
+        seed=whole_number(seed, "seed"),
         excluded_families=_families(excluded_families),
     )
 
@@ -67,7 +93,14 @@ def types_of(given: Mapping[str, str] | None) -> dict[str, ColumnType]:
 
 
 def distribution_of(given: str | TargetDistribution | None) -> TargetDistribution | None:
-    return TargetDistribution.parse(given) if isinstance(given, str) else given
+    """Raises InvalidInput."""
+    if isinstance(given, str):
+        return TargetDistribution.parse(given)
+    if not isinstance(given, TargetDistribution | None):
+        raise InvalidInput(
+            f"`distribution` must be a name, such as quantile:0.9, or None, got {given!r}.", field="distribution"
+        )
+    return given
 
 
 def names_of(given: Iterable[str] | str | None) -> tuple[str, ...] | None:

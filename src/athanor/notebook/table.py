@@ -12,6 +12,7 @@ from athanor.engine.readers import ReaderOptions, spelled_delimiter
 from athanor.engine.schema import Schema
 from athanor.errors import InvalidInput, NotFound
 from athanor.notebook.html import block, table_html
+from athanor.notebook.question import path_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -92,7 +93,7 @@ def read(path: str | os.PathLike[str], **options: Any) -> Table:
         raise InvalidInput(f"No reading option {unknown[0]!r}. Known: {', '.join(sorted(known))}.", field=unknown[0])
     if "delimiter" in options:
         options["delimiter"] = spelled_delimiter(options["delimiter"])
-    return read_file(Path(path), options=ReaderOptions(**options))
+    return read_file(path_of(path, "path"), options=ReaderOptions(**options))
 
 
 def read_file(path: Path, *, options: ReaderOptions | None = None, schema: Schema | None = None) -> Table:

@@ -170,11 +170,10 @@ def load_trees(folder: Path) -> FittedTrees:
     if not target.n_outputs:
         return FittedTrees(target, "")
     text = (folder / MODEL_FILE).read_text(encoding="utf-8")
-    outputs = _N_OUTPUTS.search(text)
-    if outputs is None or int(outputs[1]) != target.n_outputs:
-        raise InvalidInput(
-            f"The trees in {folder} have {0 if outputs is None else outputs[1]} outputs, their target {target.n_outputs}."
-        )
+    said = _N_OUTPUTS.search(text)
+    n_outputs = 0 if said is None else int(said[1])
+    if n_outputs != target.n_outputs:
+        raise InvalidInput(f"The trees in {folder} have {n_outputs} outputs, their target has {target.n_outputs}.")
     return FittedTrees(target, text)
 
 

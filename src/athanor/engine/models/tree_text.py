@@ -186,7 +186,7 @@ def _lines(tree: str, names: dict[str, str] | None) -> Iterator[str]:
     for line in tree.split("\n"):
         if line.startswith(_WALKED):
             if names is not None and line.startswith(_FEATURE_LINE):
-                yield _FEATURE_LINE + " ".join([names[name] for name in line[len(_FEATURE_LINE) :].split(" ")])
+                yield _FEATURE_LINE + " ".join([names[name] for name in line[len(_FEATURE_LINE) :].split()])
             else:
                 yield line
 
