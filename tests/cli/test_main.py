@@ -7,7 +7,20 @@ import typer
 
 from athanor.cli.main import app, help_for, main
 
-COMMANDS = {"continue", "train", "predict", "profile", "leaderboard", "serve", "worker", "run-job", "keys", "doctor"}
+COMMANDS = {
+    "continue",
+    "doctor",
+    "export",
+    "import",
+    "importance",
+    "keys",
+    "leaderboard",
+    "predict",
+    "profile",
+    "serve",
+    "train",
+    "worker",
+}
 
 
 def all_commands():
