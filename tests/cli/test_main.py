@@ -17,6 +17,7 @@ COMMANDS = {
     "leaderboard",
     "predict",
     "profile",
+    "run-job",
     "serve",
     "train",
     "worker",
