@@ -78,9 +78,10 @@ def lightgbm(preset: str, folder: Path, task: dict) -> dict:
     params: dict[str, Any] = {"objective": objective, "num_threads": 2, "verbosity": -1}
     if objective == "multiclass":
         params["num_class"] = int(codes.max()) + 1
-    cut = int(0.9 * len(matrix))
-    data = library.Dataset(matrix[:cut], codes.to_numpy()[:cut])
-    valid = data.create_valid(matrix[cut:], codes.to_numpy()[cut:])
+    rows = np.random.default_rng(0).permutation(len(matrix))
+    to_fit, to_stop = rows[len(rows) // 10 :], rows[: len(rows) // 10]
+    data = library.Dataset(matrix[to_fit], codes.to_numpy()[to_fit])
+    valid = data.create_valid(matrix[to_stop], codes.to_numpy()[to_stop])
     booster = library.train(
         params, data, 2000, valid_sets=[valid], callbacks=[library.early_stopping(50, verbose=False)]
     )
@@ -123,7 +124,7 @@ def autogluon(preset: str, folder: Path, task: dict) -> dict:
         problem_type=task["task"],
         path=str(folder / "ag" / preset),
         verbosity=0,
-    ).fit(train, presets=preset, time_limit=task["time"], num_cpus=2)
+    ).fit(train, presets=preset, time_limit=task["time"], num_cpus=2, dynamic_stacking=False)  # that one wants ray
     fit_s = time.perf_counter() - started
     predictor.persist()
     X = test.drop(columns=task["target"])
