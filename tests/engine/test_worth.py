@@ -13,7 +13,7 @@ from athanor.engine.checkpoint import FolderCheckpoints
 from athanor.engine.dataset import Dataset, Numbers
 from athanor.engine.events import ignore
 from athanor.engine.learn import learn
-from athanor.engine.model_files import copy_model, read_head
+from athanor.engine.model_files import copy_model, memory_of, read_head
 from athanor.engine.models import FAMILIES
 from athanor.engine.permutation import Drop
 from athanor.engine.plan import Plan
@@ -123,7 +123,8 @@ def test_a_fold_that_cannot_be_read_is_told_and_costs_the_measurement_alone(run,
 
 
 def test_a_library_that_cannot_read_a_booster_is_told_in_our_words(run, tmp_path):
-    store = spoiled(run, tmp_path / "run", "trials/*/fold-*/model/model.txt")
+    headless = b"tree\nnum_tree_per_iteration=1\n"  # as many outputs as the target has, and nothing else
+    store = spoiled(run, tmp_path / "run", "trials/*/fold-*/model/model.txt", headless)
     shares = {next(record.trial for record in store.finished() if record.family == "lightgbm"): 1.0}
     with pytest.raises(InvalidInput, match="LightGBMError"):
         out_of_fold_worth(run.folder, shares, store, run.given, clock=TIMELESS, seed=1)
@@ -177,9 +178,8 @@ def test_a_run_without_a_clock_leaves_none():
     assert kept_back_s(Budget()) == 0.0
 
 
-def test_where_memory_is_short_the_models_are_not_loaded_once_more(tmp_path):
-    (tmp_path / "model.txt").write_bytes(bytes(10**6))
-    assert has_room(tmp_path, used=10**9, limit=None)
-    assert has_room(tmp_path, used=0, limit=LEARNERS_BYTES + 6 * 10**6)
-    assert not has_room(tmp_path, used=0, limit=LEARNERS_BYTES + 4 * 10**6)
-    assert not has_room(tmp_path, used=10**9, limit=10**9 + LEARNERS_BYTES)
+def test_where_memory_is_short_the_models_are_not_loaded_once_more(run):
+    needed = LEARNERS_BYTES + memory_of(run.folder, read_head(run.folder))
+    assert has_room(run.folder, used=10**9, limit=None)
+    assert has_room(run.folder, used=10**9, limit=10**9 + needed + 1)
+    assert not has_room(run.folder, used=10**9, limit=10**9 + needed)
