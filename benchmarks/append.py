@@ -12,7 +12,7 @@ import numpy as np
 
 from athanor.app import Platform, open_platform
 from athanor.core.actor import Actor
-from athanor.engine.schema import Storage
+from athanor.engine.tables.schema import Storage
 from athanor.services.aliases import Naming
 from athanor.services.collections.collections import VectorBatch
 from athanor.settings import Settings

@@ -118,8 +118,8 @@ def run_one(data: Path, entry: dict, metric: str, seed: int, given: argparse.Nam
 
 def split(path: Path, entry: dict, seed: int, most: int):
     """40 % of the rows to learn from and the others, drawn by the seed. Rows without a target are in neither."""
-    from athanor.engine.frames import to_dataset
     from athanor.engine.readers import read
+    from athanor.engine.tables.frames import to_dataset
 
     table = read(path)
     dataset = to_dataset(table.frame, table.schema)

@@ -27,10 +27,10 @@ TIMED = """
 import sys, time
 from pathlib import Path
 import polars as pl
-from athanor.engine.inference import infer
-from athanor.engine.profile import profile
+from athanor.engine.tables.inference import infer
+from athanor.engine.profiling.profile import profile
 from athanor.engine.readers import read
-from athanor.engine.segments import scan_segments, write_segments
+from athanor.engine.tables.segments import scan_segments, write_segments
 file, folder = Path(sys.argv[1]), Path(sys.argv[2])
 started = time.perf_counter()
 {what}

@@ -200,9 +200,9 @@ class Checker:
 def why_unusable(model: Path, head: Path) -> str | None:
     import numpy as np
 
-    from athanor.engine.frames import to_dataset
-    from athanor.engine.predictor import Predictor
     from athanor.engine.readers import read
+    from athanor.engine.serving.predictor import Predictor
+    from athanor.engine.tables.frames import to_dataset
 
     try:
         predictor = Predictor.load(model)

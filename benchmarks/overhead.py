@@ -22,18 +22,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from athanor.engine import memory
-from athanor.engine.checkpoint import FolderCheckpoints
-from athanor.engine.dataset import Dataset, Numbers
-from athanor.engine.fold_parts import PartsMaker
+from athanor.engine.fitting.checkpoint import FolderCheckpoints
+from athanor.engine.fitting.fold_parts import PartsMaker
+from athanor.engine.fitting.pool import LocalPool
+from athanor.engine.fitting.training_set import TrainingSet, make_training_set
 from athanor.engine.learn import learn
 from athanor.engine.models import lightgbm as family
 from athanor.engine.plan import Plan
-from athanor.engine.pool import LocalPool
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
-from athanor.engine.search import entries
+from athanor.engine.race.search import entries
 from athanor.engine.seeds import seed_for
+from athanor.engine.tables.dataset import Dataset, Numbers
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.task import Task
-from athanor.engine.training_set import TrainingSet, make_training_set
 
 SIZES, N_FEATURES, TIMES = (2_000, 50_000, 300_000), 20, 3
 TASK = Task(target="y")

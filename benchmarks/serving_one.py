@@ -30,9 +30,9 @@ def athanor(preset: str, folder: Path, task: dict) -> dict:
     """`predict_rows` with one dictionary, and `predict` with a table: what a server calls."""
     import csv
 
-    from athanor.engine.learners import import_learners
-    from athanor.engine.predictor import Predictor
-    from athanor.engine.rows import rows_to_dataset
+    from athanor.engine.fitting.learners import import_learners
+    from athanor.engine.serving.predictor import Predictor
+    from athanor.engine.tables.rows import rows_to_dataset
 
     del preset
     import_learners()

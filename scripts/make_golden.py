@@ -23,18 +23,18 @@ import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from athanor.engine.certainty import Certainty, find_certainty
-from athanor.engine.checkpoint import FolderCheckpoints
-from athanor.engine.crossfit import CrossFitter, FoldFit
-from athanor.engine.model_files import FORMAT
+from athanor.engine.fitting.checkpoint import FolderCheckpoints
+from athanor.engine.fitting.crossfit import CrossFitter, FoldFit
+from athanor.engine.fitting.training_set import TrainingSet, make_training_set
 from athanor.engine.models import FAMILIES, is_installed
 from athanor.engine.plan import Plan
-from athanor.engine.predictor import Predictor
-from athanor.engine.predictor_files import write_predictor
 from athanor.engine.problems import PROBLEMS
-from athanor.engine.rows import rows_to_dataset
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.serving.model_files import FORMAT
+from athanor.engine.serving.predictor import Predictor
+from athanor.engine.serving.predictor_files import write_predictor
+from athanor.engine.tables.rows import rows_to_dataset
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.task import Task
-from athanor.engine.training_set import TrainingSet, make_training_set
 
 GOLDEN = Path(__file__).parent.parent / "tests" / "golden" / f"format-{FORMAT}"
 EXTRAS = frozenset({"catboost"})  # families whose library is not always installed

@@ -18,8 +18,8 @@ from athanor.engine.models import FAMILIES
 from athanor.engine.plan import PRESETS
 from athanor.engine.problems import PROBLEMS
 from athanor.engine.readers import READERS
-from athanor.engine.schema import ColumnType
-from athanor.engine.spellings import SPELLINGS
+from athanor.engine.tables.schema import ColumnType
+from athanor.engine.tables.spellings import SPELLINGS
 from athanor.settings import ENV_PREFIX, Settings
 
 ROOT = Path(__file__).parent.parent

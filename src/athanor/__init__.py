@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from athanor.engine.arrays import dataset_of
     from athanor.engine.plan import Plan
+    from athanor.engine.tables.arrays import dataset_of
     from athanor.engine.task import Task
     from athanor.notebook.estimators import AthanorClassifier, AthanorRegressor
     from athanor.notebook.learn import learn
@@ -43,7 +43,7 @@ _PLACES = {
     "Result": "athanor.notebook.result",
     "Table": "athanor.notebook.table",
     "Task": "athanor.engine.task",
-    "dataset_of": "athanor.engine.arrays",
+    "dataset_of": "athanor.engine.tables.arrays",
     "learn": "athanor.notebook.learn",
     "load": "athanor.notebook.predictor",
     "read": "athanor.notebook.table",

@@ -217,7 +217,7 @@ def serve(settings: Settings) -> None:
 def _serve(settings: Settings) -> None:
     import uvicorn
 
-    from athanor.engine.learners import import_learners
+    from athanor.engine.fitting.learners import import_learners
     from athanor.services.rows.arrivals import SCRATCH_PREFIX
 
     folders = Folders(data=settings.data_folder.absolute())
@@ -375,7 +375,7 @@ def _worker(settings: Settings) -> Iterator[None]:
 
 def _end_with_server(lifeline: int) -> None:
     """Be killed when the server ends, however it ends. No thread: a worker forks."""
-    from athanor.engine.nursery import die_with_parent
+    from athanor.engine.fitting.nursery import die_with_parent
 
     die_with_parent(os.getppid())
     ended, _, _ = select.select([lifeline], [], [], 0)

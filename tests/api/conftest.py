@@ -26,10 +26,10 @@ from athanor.core.ids import new_id
 from athanor.core.job import JobState, advance
 from athanor.core.model import Model
 from athanor.core.ports import EVERYONE
-from athanor.engine.model_files import write_head
 from athanor.engine.predictions import Predictions
-from athanor.engine.rows import rows_to_dataset
-from athanor.engine.schema import Schema
+from athanor.engine.serving.model_files import write_head
+from athanor.engine.tables.rows import rows_to_dataset
+from athanor.engine.tables.schema import Schema
 from athanor.services import Services
 from athanor.services.collections.collections import Collections
 from athanor.services.collections.models import CollectionModels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from athanor.engine.schema import Storage
+from athanor.engine.tables.schema import Storage
 from athanor.services.profile import make_profile
 
 

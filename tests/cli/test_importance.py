@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 
-from athanor.engine.permutation import Drop
-from athanor.engine.worth import Worth, write_worth
+from athanor.engine.importance.permutation import Drop
+from athanor.engine.importance.worth import Worth, write_worth
 
 
 def test_what_the_training_measured_is_printed_the_greatest_drop_first(classifier, athanor, tmp_path):

@@ -18,9 +18,9 @@ import pytest
 
 from athanor.cli import train
 from athanor.cli.training import print_result
+from athanor.engine.fitting.learners import import_learners
 from athanor.engine.leaderboard import read_leaderboard
 from athanor.engine.learn import Result
-from athanor.engine.learners import import_learners
 from athanor.engine.scores import MeasuredOn, Scores
 from athanor.errors import InvalidInput
 

@@ -12,9 +12,9 @@ import pytest
 from athanor.cli import training_file
 from athanor.cli.question import Question
 from athanor.cli.training_file import read_file
-from athanor.engine import training_table
-from athanor.engine.dataset_files import arrays_of
+from athanor.engine.fitting import training_table
 from athanor.engine.readers import ReaderOptions
+from athanor.engine.tables.dataset_files import arrays_of
 from athanor.errors import Impossible
 
 if sys.version_info >= (3, 14):

@@ -24,8 +24,8 @@ from athanor.core.ports import EVERYONE
 from athanor.core.project import Project
 from athanor.core.run import Run
 from athanor.engine.plan import Plan
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.scores import MeasuredOn
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.task import Task
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 123456, tzinfo=UTC)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from athanor.engine.dataset import Dataset, Numbers, Words
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.tables.dataset import Dataset, Numbers, Words
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 
 
 def a_table(n_rows: int = 300, *, problem: str = "binary", seed: int = 7) -> Dataset:

@@ -18,21 +18,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from athanor.engine import race as racing
 from athanor.engine.budget import Budget
-from athanor.engine.checkpoint import FolderCheckpoints, FoldRecord, sha256_of
-from athanor.engine.dataset import Dataset, Numbers
 from athanor.engine.events import FoldFinished
+from athanor.engine.fitting.checkpoint import FolderCheckpoints, FoldRecord, sha256_of
+from athanor.engine.fitting.pool import InlinePool, LocalPool, Outcome
+from athanor.engine.fitting.training_set import TrainingSet
 from athanor.engine.learn import learn
 from athanor.engine.plan import PRESETS, Plan
-from athanor.engine.pool import InlinePool, LocalPool, Outcome
 from athanor.engine.predictions import Truth
-from athanor.engine.predictor import Predictor
-from athanor.engine.race import Race
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
-from athanor.engine.search import Entry, allowance_s, entries, survivors
+from athanor.engine.race import rounds as racing
+from athanor.engine.race.rounds import Race
+from athanor.engine.race.search import Entry, allowance_s, entries, survivors
+from athanor.engine.serving.predictor import Predictor
+from athanor.engine.tables.dataset import Dataset, Numbers
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.task import Task
-from athanor.engine.training_set import TrainingSet
 from support.bits import bits_of_answers, bits_of_run
 from support.mixed import mixed_table
 
@@ -253,7 +253,7 @@ def race(folder, script, *, ensemble, seed=0, size=1, cut_at=None, continues=Fal
     with (
         mock.patch.object(racing, "starters", return_value=starters),
         mock.patch.object(racing, "whole", return_value=starters),  # no clock has cut them short
-        mock.patch("athanor.engine.checkpoint.os.fsync"),
+        mock.patch("athanor.engine.fitting.checkpoint.os.fsync"),
     ):
         playing = Race(given_, plan, clock=clock, pool=pool, checkpoints=store, tell=pool.step, continues=continues)
         playing.run()

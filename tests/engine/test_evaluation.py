@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from athanor.engine.dataset import Dataset, Numbers, Times, Vectors, Words
 from athanor.engine.evaluation import MOST_UNKNOWN, all_scores, evaluate, find_classes, truth_in
+from athanor.engine.fitting.pool import InlinePool
 from athanor.engine.learn import learn
 from athanor.engine.metrics import METRICS
 from athanor.engine.plan import Plan
-from athanor.engine.pool import InlinePool
 from athanor.engine.predictions import Predictions, Truth
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.tables.dataset import Dataset, Numbers, Times, Vectors, Words
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.task import Task
 from athanor.errors import InvalidInput
 

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from athanor.engine.facts import Source, facts
 from athanor.engine.findings import Kind, Severity, findings_of
-from athanor.engine.inference import infer
+from athanor.engine.profiling.facts import Source, facts
+from athanor.engine.tables.inference import infer
 
 N = 400
 RNG = np.random.default_rng(5)

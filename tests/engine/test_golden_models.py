@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from athanor.engine.model_files import FORMAT, read_head
 from athanor.engine.models import FAMILIES, is_installed
-from athanor.engine.predictor import Predictor
 from athanor.engine.problems import PROBLEMS
+from athanor.engine.serving.model_files import FORMAT, read_head
+from athanor.engine.serving.predictor import Predictor
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 MODELS = sorted(path.parent for path in GOLDEN.glob("format-*/*/answers.json"))

@@ -10,10 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from athanor.engine import worth
 from athanor.engine.budget import Budget
-from athanor.engine.checkpoint import FolderCheckpoints
-from athanor.engine.dataset import Words
 from athanor.engine.events import (
     Finished,
     FoldFinished,
@@ -23,15 +20,18 @@ from athanor.engine.events import (
     TrialFinished,
     Warned,
 )
+from athanor.engine.fitting.checkpoint import FolderCheckpoints
+from athanor.engine.fitting.pool import InlinePool, LocalPool
+from athanor.engine.fitting.training_set import make_training_set
+from athanor.engine.importance import worth
 from athanor.engine.leaderboard import write_leaderboard
 from athanor.engine.learn import learn
 from athanor.engine.metrics import METRICS
 from athanor.engine.plan import Plan
-from athanor.engine.pool import InlinePool, LocalPool
-from athanor.engine.predictor import Predictor
 from athanor.engine.scores import read_scores
+from athanor.engine.serving.predictor import Predictor
+from athanor.engine.tables.dataset import Words
 from athanor.engine.task import Task
-from athanor.engine.training_set import make_training_set
 from athanor.errors import Conflict, Impossible, InvalidInput, NotFound
 
 TASK = Task(target="target")

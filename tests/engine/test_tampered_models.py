@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from athanor.engine.model_files import FORMAT, SAFE_SUFFIXES, _seal, read_head
 from athanor.engine.models import FAMILIES, is_installed
-from athanor.engine.predictor import Predictor
 from athanor.engine.problems import PROBLEMS
+from athanor.engine.serving.model_files import FORMAT, SAFE_SUFFIXES, _seal, read_head
+from athanor.engine.serving.predictor import Predictor
 from athanor.errors import AthanorError, InvalidInput
 
 GOLDEN = Path(__file__).parent.parent / "golden" / f"format-{FORMAT}"

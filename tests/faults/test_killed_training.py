@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from athanor.engine.checkpoint import FolderCheckpoints
-from athanor.engine.predictor import Predictor
+from athanor.engine.fitting.checkpoint import FolderCheckpoints
+from athanor.engine.serving.predictor import Predictor
 from support.bits import bits_of_answers, bits_of_run
 from support.mixed import mixed_table
 from support.processes import is_alive

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from athanor.engine.predictor import Predictor
+from athanor.engine.serving.predictor import Predictor
 from support.server import wait_for
 from support.workbench import job, run_folder, start_job, upload, wait_for_end
 

@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from athanor.engine.schema import ColumnType
+from athanor.engine.tables.schema import ColumnType
 from athanor.errors import InvalidInput
 from athanor.notebook.frames import as_trained, beside, free_name, gathered, name_of
 

@@ -19,8 +19,8 @@ from athanor.core.ids import new_id
 from athanor.core.job import Job, JobState, Request, advance
 from athanor.core.model import Model
 from athanor.core.ports import EVERYONE
-from athanor.engine.model_files import write_head
 from athanor.engine.plan import Plan
+from athanor.engine.serving.model_files import write_head
 from athanor.engine.task import Task
 from athanor.services.collections.collections import Collections
 from athanor.services.collections.models import CollectionModels

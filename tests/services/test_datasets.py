@@ -10,10 +10,10 @@ import pytest
 from athanor.core.actor import Scope
 from athanor.core.dataset import SegmentKind
 from athanor.core.job import JobState
-from athanor.engine import segments
-from athanor.engine.frames import SPARSE
-from athanor.engine.schema import ColumnType, Storage
-from athanor.engine.segments import read_segments
+from athanor.engine.tables import segments
+from athanor.engine.tables.frames import SPARSE
+from athanor.engine.tables.schema import ColumnType, Storage
+from athanor.engine.tables.segments import read_segments
 from athanor.engine.task import Task
 from athanor.errors import AthanorError, Conflict, InvalidInput, NotFound, NotSupported, ScopeMissing, Unavailable
 from athanor.services.execution import Execution

@@ -15,8 +15,8 @@ import pytest
 from athanor.core.actor import Scope
 from athanor.core.job import JobKind, JobState, Lane, advance
 from athanor.core.ports import EVERYONE
-from athanor.engine import segments
-from athanor.engine.schema import ColumnType
+from athanor.engine.tables import segments
+from athanor.engine.tables.schema import ColumnType
 from athanor.errors import Conflict, InvalidInput, NotFound, ScopeMissing, TooLarge, Unavailable
 from athanor.services import ingest
 from athanor.services.profile import make_profile

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from athanor.core.actor import Scope
-from athanor.engine.model_archive import import_model
-from athanor.engine.model_files import read_head
+from athanor.engine.serving.model_archive import import_model
+from athanor.engine.serving.model_files import read_head
 from athanor.errors import Conflict, InvalidInput, NotFound, NotSupported, ScopeMissing
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from athanor.core.actor import Scope
-from athanor.engine.dataset import Dataset, Numbers
-from athanor.engine.importance import Importance
+from athanor.engine.importance.reliance import Importance
 from athanor.engine.predictions import Predictions
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.tables.dataset import Dataset, Numbers
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.task import Task
 from athanor.errors import Conflict, InvalidInput, NotFound, NotSupported, ScopeMissing
 from athanor.services.predict import LoadedModels

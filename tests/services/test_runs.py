@@ -12,7 +12,7 @@ from athanor.core.ids import new_id
 from athanor.core.job import LEASE, JobKind, JobState, Request
 from athanor.core.ports import EVERYONE
 from athanor.engine.events import LeaderboardRow, Progressed
-from athanor.engine.model_files import read_head
+from athanor.engine.serving.model_files import read_head
 from athanor.errors import Conflict, InvalidInput, NotFound, ScopeMissing
 from athanor.services.aliases import Naming, give_name
 from athanor.services.runs import JOB_SORTS, RUN_SORTS

@@ -11,12 +11,12 @@ from athanor.core.dataset import DatasetVersion, Origin
 from athanor.core.ids import new_id
 from athanor.core.job import JobKind, JobState, Lane
 from athanor.core.ports import EVERYONE
-from athanor.engine.dataset import Dataset, Numbers, Times, Words
 from athanor.engine.models import FAMILIES
-from athanor.engine.overrides import with_types
 from athanor.engine.plan import Plan
 from athanor.engine.problems import PROBLEMS
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.tables.dataset import Dataset, Numbers, Times, Words
+from athanor.engine.tables.overrides import with_types
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.task import Task
 from athanor.errors import Conflict, Impossible, InvalidInput, NotFound, ScopeMissing
 from athanor.services.aliases import Naming

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from athanor.engine.dataset import Dataset, Numbers, Times, Words
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.tables.dataset import Dataset, Numbers, Times, Words
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 
 MISSING = 0.06  # of the cells of each column
 WORDS = ("quiet", "bright", "old", "near", "station", "garden", "lift", "noisy", "balcony", "cellar", "view", "street")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from athanor.engine.association import Association, Correlations, Measure
-from athanor.engine.distributions import Histogram, ValueCount
 from athanor.engine.findings import Finding, Severity
-from athanor.engine.profile import ColumnProfile, Profile
+from athanor.engine.profiling.association import Association, Correlations, Measure
+from athanor.engine.profiling.distributions import Histogram, ValueCount
+from athanor.engine.profiling.profile import ColumnProfile, Profile
 
 LEVELS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 

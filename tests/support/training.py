@@ -11,11 +11,11 @@ from athanor.core.ids import new_id
 from athanor.core.job import Job
 from athanor.core.model import Model
 from athanor.core.ports import EVERYONE, BlobStore, Records
+from athanor.engine.fitting.pool import InlinePool
 from athanor.engine.learn import learn
-from athanor.engine.model_files import read_head
-from athanor.engine.pool import InlinePool
 from athanor.engine.scores import read_scores
-from athanor.engine.segments import read_segments
+from athanor.engine.serving.model_files import read_head
+from athanor.engine.tables.segments import read_segments
 from athanor.errors import AthanorError
 from athanor.services.execution import Execution
 

@@ -162,10 +162,10 @@ def yard(shared_yard):
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory, shared_yard):
     """Checkpoints as a trainer leaves them: finished folds, and the best model so far."""
-    from athanor.engine.checkpoint import FolderCheckpoints
+    from athanor.engine.fitting.checkpoint import FolderCheckpoints
+    from athanor.engine.fitting.pool import InlinePool
     from athanor.engine.learn import learn
-    from athanor.engine.pool import InlinePool
-    from athanor.engine.segments import read_segments
+    from athanor.engine.tables.segments import read_segments
 
     job = shared_yard.a_run()
     content, schema = shared_yard.execution.table_of(shared_yard.execution.run_of(job))

@@ -16,8 +16,8 @@ import pytest
 from athanor.core.job import MAX_FRUITLESS_ATTEMPTS, JobKind, JobState, Lane, Request
 from athanor.engine import memory
 from athanor.engine.leaderboard import read_leaderboard, write_leaderboard
-from athanor.engine.model_files import read_head, write_head
 from athanor.engine.scores import MeasuredOn, read_scores
+from athanor.engine.serving.model_files import read_head, write_head
 from athanor.errors import Conflict, Impossible, Unavailable
 from athanor.services.execution import Execution
 from athanor.services.references import sweep

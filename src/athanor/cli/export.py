@@ -32,7 +32,7 @@ def export(
     replace: Annotated[bool, typer.Option("--replace", help="Write over an exported model that is there.")] = False,
 ) -> None:
     """Write a model as one file."""
-    from athanor.engine.model_archive import SUFFIX, export_model
+    from athanor.engine.serving.model_archive import SUFFIX, export_model
 
     named = model.resolve() if model.name in {"", ".."} else model
     out = named.with_name(named.name + SUFFIX) if file is None else file

@@ -31,7 +31,7 @@ def import_(
 ) -> None:
     """Unpack a model that was exported."""
     from athanor.engine.disk import size_of
-    from athanor.engine.model_archive import SUFFIX, import_model
+    from athanor.engine.serving.model_archive import SUFFIX, import_model
 
     model = folder
     if model is None:

@@ -16,8 +16,8 @@ from athanor.cli.training import limit_of
 from athanor.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from athanor.engine.importance import Importance
-    from athanor.engine.worth import Worth
+    from athanor.engine.importance.reliance import Importance
+    from athanor.engine.importance.worth import Worth
 
 EPILOG = as_written("""
 Examples:
@@ -45,8 +45,8 @@ def importance(
     format: reading.Format = None,  # noqa: A002 - an option's name
 ) -> None:
     """Print what each column is worth to a model, most first."""
-    from athanor.engine.model_archive import open_model
-    from athanor.engine.worth import read_worth
+    from athanor.engine.importance.worth import read_worth
+    from athanor.engine.serving.model_archive import open_model
 
     limit_s = limit_of(time)
     if limit_s <= 0:
@@ -57,8 +57,8 @@ def importance(
         if found is not None:
             _print_worth(found, "that the models did not see" if file is None else f"of {file.name}")
             return
-        from athanor.engine.learners import import_learners
-        from athanor.engine.predictor import Predictor
+        from athanor.engine.fitting.learners import import_learners
+        from athanor.engine.serving.predictor import Predictor
 
         import_learners()
         print("Not measured on rows: shares of what the models rely on. Give a FILE with the target to measure it.")
@@ -67,11 +67,11 @@ def importance(
 
 def _measured(folder: Path, file: Path, seconds: float, format_: str | None) -> Worth:
     from athanor.engine.budget import Budget
-    from athanor.engine.frames import to_dataset
-    from athanor.engine.learners import import_learners
-    from athanor.engine.predictor import Predictor
+    from athanor.engine.fitting.learners import import_learners
+    from athanor.engine.importance.worth import worth_on
     from athanor.engine.readers import ReaderOptions, read
-    from athanor.engine.worth import worth_on
+    from athanor.engine.serving.predictor import Predictor
+    from athanor.engine.tables.frames import to_dataset
 
     clock = Budget.of(seconds)
     import_learners()

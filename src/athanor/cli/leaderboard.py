@@ -26,7 +26,7 @@ def leaderboard(
 ) -> None:
     """Print the trials of a model's training, best first."""
     from athanor.engine.leaderboard import read_leaderboard
-    from athanor.engine.model_archive import open_model
+    from athanor.engine.serving.model_archive import open_model
 
     folder, keep = open_model(model)
     with keep or nullcontext():

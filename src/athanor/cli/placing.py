@@ -13,7 +13,7 @@ from pathlib import Path
 from shutil import copystat, rmtree
 from typing import TYPE_CHECKING
 
-from athanor.engine.model_files import BESIDE
+from athanor.engine.serving.model_files import BESIDE
 from athanor.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -129,14 +129,14 @@ def _write_into(result: Result, place: Path) -> None:
 
 
 def _write(result: Result, folder: Path) -> None:
-    from athanor.engine.checkpoint import sync_tree
+    from athanor.engine.fitting.checkpoint import sync_tree
 
     result.save(folder)
     sync_tree(folder)
 
 
 def _sync(folder: Path) -> None:
-    from athanor.engine.checkpoint import sync_folder
+    from athanor.engine.fitting.checkpoint import sync_folder
 
     sync_folder(folder)
 

@@ -99,11 +99,11 @@ def predict(
         _check_rejects(rejects, file, out)
     from time import monotonic
 
-    from athanor.engine.frames import to_dataset
-    from athanor.engine.learners import import_learners
-    from athanor.engine.model_archive import open_model
-    from athanor.engine.predictor import Predictor
+    from athanor.engine.fitting.learners import import_learners
     from athanor.engine.readers import read
+    from athanor.engine.serving.model_archive import open_model
+    from athanor.engine.serving.predictor import Predictor
+    from athanor.engine.tables.frames import to_dataset
 
     begun = monotonic()
     import_learners()

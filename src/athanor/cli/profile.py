@@ -22,9 +22,9 @@ from athanor.errors import InvalidInput
 from athanor.quantities import spell_duration, spell_size
 
 if TYPE_CHECKING:
-    from athanor.engine.profile import Profile
+    from athanor.engine.profiling.profile import Profile
     from athanor.engine.readers import ReaderOptions
-    from athanor.engine.segments import Written
+    from athanor.engine.tables.segments import Written
 
 EPILOG = as_written("""
 Examples:
@@ -153,8 +153,8 @@ def _profile(
     file: Path, options: ReaderOptions, *, target: str | None, sample_rows: int | None
 ) -> tuple[Written, Profile]:
     """Read the file and look at its rows, in memory for a part of them at a time."""
-    from athanor.engine import profile as looking
-    from athanor.engine.segments import scan_segments, write_segments
+    from athanor.engine.profiling import profile as looking
+    from athanor.engine.tables.segments import scan_segments, write_segments
 
     endings = Endings("ended without a profile")
     with TemporaryDirectory(prefix="athanor-profile-") as folder, endings.listening(lambda: rmtree(folder)):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from athanor.engine.profile import ColumnProfile, Profile
+    from athanor.engine.profiling.profile import ColumnProfile, Profile
 
 MOST_COLUMNS = 200
 MOST_FINDINGS = 30

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from athanor.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from athanor.engine.schema import Schema
+    from athanor.engine.tables.schema import Schema
     from athanor.engine.target_distribution import TargetDistribution
     from athanor.engine.task import Label, Task
 
@@ -67,7 +67,7 @@ class Question:
 
 def _label(text: str, schema: Schema, target: str) -> Label:
     """The label that `text` spells, in the type that the target column is stored in."""
-    from athanor.engine.schema import Storage
+    from athanor.engine.tables.schema import Storage
 
     storage = schema[target].storage
     try:

@@ -25,9 +25,9 @@ from athanor.quantities import parse_duration, spell_duration, spell_score, spel
 
 if TYPE_CHECKING:
     from athanor.engine.events import Event
+    from athanor.engine.fitting.pool import LocalPool
     from athanor.engine.learn import Result
     from athanor.engine.plan import Plan
-    from athanor.engine.pool import LocalPool
     from athanor.engine.scores import Scores
 
 ALSO = ("accuracy", "f1_macro", "roc_auc", "log_loss", "rmse", "mae", "r2")  # shown beside the run's own metric
@@ -121,7 +121,7 @@ class Training:
 
     @contextmanager
     def _pool(self) -> Iterator[LocalPool]:
-        from athanor.engine.pool import LocalPool
+        from athanor.engine.fitting.pool import LocalPool
 
         asked = self.asked
         pool = LocalPool(asked.plan.cores, memory_limit=memory_of(asked.plan) if self.goes_on else asked.rows_for)
@@ -132,8 +132,8 @@ class Training:
 
     def _learn(self, work: Path, pool: LocalPool, display: Display, endings: Endings) -> Result:
         from athanor.engine.budget import Budget
-        from athanor.engine.checkpoint import FolderCheckpoints
         from athanor.engine.events import FoldFinished, Started
+        from athanor.engine.fitting.checkpoint import FolderCheckpoints
         from athanor.engine.learn import learn
 
         for left in remove_left_behind(self.model):
@@ -226,8 +226,8 @@ def print_result(
     keeps   its folds stand beside it
     more    the command that goes on from them; None: it would change nothing
     """
-    from athanor.engine.model_files import read_head
     from athanor.engine.scores import read_scores
+    from athanor.engine.serving.model_files import read_head
 
     head = read_head(model)  # not the model itself: loading that would import the learners, which takes seconds
     members = "1 member" if len(head["members"]) == 1 else f"{len(head['members'])} members"
@@ -281,7 +281,7 @@ def more_of(asked: Asked, model: Path) -> str | None:
 
 
 def _score_before(model: Path) -> float | None:
-    from athanor.engine.model_files import HEAD, read_head
+    from athanor.engine.serving.model_files import HEAD, read_head
 
     found = read_head(model)["score"] if (model / HEAD).is_file() else None
     return None if found is None else float(found)

@@ -15,9 +15,9 @@ from athanor.quantities import spell_duration, spell_size
 
 if TYPE_CHECKING:
     from athanor.cli.question import Question
-    from athanor.engine.dataset import Dataset
     from athanor.engine.readers import ReaderOptions, Table
-    from athanor.engine.segments import Written
+    from athanor.engine.tables.dataset import Dataset
+    from athanor.engine.tables.segments import Written
     from athanor.engine.task import Task
 
 LARGE = 200 * 10**6  # bytes of a file that is not read in one go
@@ -71,9 +71,9 @@ def read_file(
             say=say,
             until=until,
         )
-    from athanor.engine.frames import to_dataset
+    from athanor.engine.fitting.training_set import used_columns
     from athanor.engine.readers import read
-    from athanor.engine.training_set import used_columns
+    from athanor.engine.tables.frames import to_dataset
 
     table = read(file, options=options)
     _tell(file, table, table.frame.height, say)
@@ -101,8 +101,8 @@ def _read_large(
     say: Say,
     until: float,
 ) -> tuple[Task, Dataset]:
-    from athanor.engine.segments import row_bytes
-    from athanor.engine.training_table import read_for
+    from athanor.engine.fitting.training_table import read_for
+    from athanor.engine.tables.segments import row_bytes
 
     segments, rows = folder / SEGMENTS, folder / ROWS
     segments.mkdir()
@@ -126,7 +126,7 @@ def _segments(
 ) -> Written:
     """The file as segments, made in a process of its own, with which goes what reading leaves in memory."""
     from athanor.engine import memory
-    from athanor.engine.reading_apart import OutOfMemory, OutOfTime, Reading, read_apart
+    from athanor.engine.readers.apart import OutOfMemory, OutOfTime, Reading, read_apart
 
     # What is drawn from the segments depends on how they are cut: by what does not change when the training goes on.
     reading = Reading(

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from athanor.engine.schema import Schema
+from athanor.engine.tables.schema import Schema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine import cells
-from athanor.engine.dataset import Dataset, Numbers, Rows
+from athanor.engine.fitting.training_set import row_weights
 from athanor.engine.metrics import METRICS
-from athanor.engine.overrides import with_types
 from athanor.engine.predictions import Predictions, Truth
 from athanor.engine.problems.labels import labels_in
-from athanor.engine.schema import ColumnType
+from athanor.engine.tables import cells
+from athanor.engine.tables.dataset import Dataset, Numbers, Rows
+from athanor.engine.tables.overrides import with_types
+from athanor.engine.tables.schema import ColumnType
 from athanor.engine.task import Label, Task
-from athanor.engine.training_set import row_weights
 from athanor.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from athanor.engine.predictor import Predictor
+    from athanor.engine.serving.predictor import Predictor
 
 MOST_UNKNOWN = 100  # labels that training did not know and that are told apart; further ones count as one more
 

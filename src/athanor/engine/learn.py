@@ -11,22 +11,22 @@ from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from athanor.engine import worth
 from athanor.engine.budget import Budget
-from athanor.engine.checkpoint import CheckpointStore, FolderCheckpoints
-from athanor.engine.dataset import Dataset
 from athanor.engine.events import Event, Finished, LeaderboardRow, Listener, Outlook, Started, Warned, ignore
+from athanor.engine.fitting.checkpoint import CheckpointStore, FolderCheckpoints
+from athanor.engine.fitting.pool import LocalPool, Pool
+from athanor.engine.fitting.training_set import TrainingSet, make_training_set
+from athanor.engine.importance import worth
 from athanor.engine.leaderboard import write_leaderboard
-from athanor.engine.model_files import copy_model, link_files, read_head
 from athanor.engine.plan import Plan
-from athanor.engine.pool import LocalPool, Pool
-from athanor.engine.predictor import Predictor
-from athanor.engine.race import Race
+from athanor.engine.race.rounds import Race
+from athanor.engine.race.search import starters
+from athanor.engine.race.validation import kept_back_s, make_validation_set, validate
 from athanor.engine.scores import read_scores, write_scores
-from athanor.engine.search import starters
+from athanor.engine.serving.model_files import copy_model, link_files, read_head
+from athanor.engine.serving.predictor import Predictor
+from athanor.engine.tables.dataset import Dataset
 from athanor.engine.task import Task
-from athanor.engine.training_set import TrainingSet, make_training_set
-from athanor.engine.validation import kept_back_s, make_validation_set, validate
 from athanor.errors import NotFound, Unavailable
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from athanor.engine.schema import ColumnType
+from athanor.engine.tables.schema import ColumnType
 from athanor.engine.target_distribution import TargetDistribution
 from athanor.errors import InvalidInput
 

@@ -21,9 +21,9 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from athanor.engine.cells import LARGEST_INTEGER
-from athanor.engine.dataset import Dataset, Numbers, Words
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.tables.cells import LARGEST_INTEGER
+from athanor.engine.tables.dataset import Dataset, Numbers, Words
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.task import Task
 from athanor.errors import AthanorError
 from athanor.notebook.frames import Gathered, as_trained, free_name, gathered

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from athanor.engine.dataset import Column, Dataset
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.tables.dataset import Column, Dataset
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.errors import InvalidInput
 from athanor.notebook.kinds import SHOWN, Taken, kind_of
 
@@ -89,7 +89,7 @@ def as_trained(data: Any, schema: Schema) -> Dataset:
 
 
 def _of_taken(taken: Taken, known: Schema | None = None) -> Gathered:
-    from athanor.engine.frames import to_dataset
+    from athanor.engine.tables.frames import to_dataset
 
     warnings = taken.warnings
     columns: dict[str, Column] = {}
@@ -119,10 +119,10 @@ def _typed(
     import polars as pl
     from polars import selectors
 
-    from athanor.engine.facts import storage_of
-    from athanor.engine.inference import infer
+    from athanor.engine.profiling.facts import storage_of
     from athanor.engine.readers.reading import Reading
     from athanor.engine.readers.typed import TypedFile
+    from athanor.engine.tables.inference import infer
 
     def slices(columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
         return iter((frame if columns is None else frame.select(columns),))
@@ -150,6 +150,6 @@ def _typed(
 
 def _empty(schema: Schema) -> Dataset:
     """No rows, of the columns that a model knows."""
-    from athanor.engine.rows import rows_to_dataset
+    from athanor.engine.tables.rows import rows_to_dataset
 
     return rows_to_dataset([], schema)

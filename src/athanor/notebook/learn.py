@@ -21,8 +21,8 @@ from athanor.notebook.result import Result
 
 if TYPE_CHECKING:
     from athanor.engine import learn as engine
-    from athanor.engine.dataset import Dataset
-    from athanor.engine.pool import Pool
+    from athanor.engine.fitting.pool import Pool
+    from athanor.engine.tables.dataset import Dataset
     from athanor.engine.target_distribution import TargetDistribution
 
 TARGET, WEIGHT = "target", "weight"  # what a column is called that came alone and has no name
@@ -126,8 +126,8 @@ def learned(
 ) -> engine.Result:
     """The engine's run, shown and interruptible. The limit counts from `started`, a point of the monotonic clock."""
     from athanor.engine import learn as engine
-    from athanor.engine.checkpoint import FolderCheckpoints
-    from athanor.engine.pool import InlinePool
+    from athanor.engine.fitting.checkpoint import FolderCheckpoints
+    from athanor.engine.fitting.pool import InlinePool
 
     budget = Budget.of(plan.time_limit_s, started=started)
     pool: Pool | None = InlinePool() if in_this_process else None

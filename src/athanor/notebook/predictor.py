@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from athanor.engine import predictor as engine
 from athanor.engine.leaderboard import read_leaderboard
 from athanor.engine.profile_page.html import element
+from athanor.engine.serving import predictor as engine
 from athanor.engine.task import Label
 from athanor.errors import InvalidInput
 from athanor.notebook.frames import as_trained
@@ -26,8 +26,8 @@ from athanor.quantities import spell_score, spell_size
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from athanor.engine.dataset import Dataset
     from athanor.engine.predictions import Predictions
+    from athanor.engine.tables.dataset import Dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Predictor:
 
     def save(self, place: str | os.PathLike[str]) -> None:
         """Write the model into a folder, which must be new or empty; or as one file, if the name ends in .athanor."""
-        from athanor.engine.model_archive import SUFFIX, export_model
+        from athanor.engine.serving.model_archive import SUFFIX, export_model
 
         path = path_of(place, "place")
         if path.suffix == SUFFIX:
@@ -167,7 +167,7 @@ def load(place: str | os.PathLike[str]) -> Predictor:
 
     Raises NotFound, or InvalidInput where it was changed. Nothing that stands there is ever run.
     """
-    from athanor.engine.model_archive import open_model
+    from athanor.engine.serving.model_archive import open_model
 
     folder, keep = open_model(path_of(place, "place"))
     return Predictor.of(folder, keep=keep)
@@ -186,7 +186,7 @@ def _are_rows(data: Any) -> bool:
 
 
 def _packed(folder: Path) -> bytes:
-    from athanor.engine.model_archive import SUFFIX, export_model
+    from athanor.engine.serving.model_archive import SUFFIX, export_model
 
     with TemporaryDirectory(prefix="athanor-") as beside:
         file = Path(beside) / f"model{SUFFIX}"
@@ -195,7 +195,7 @@ def _packed(folder: Path) -> bytes:
 
 
 def _unpacked(content: bytes) -> Predictor:
-    from athanor.engine.model_archive import SUFFIX
+    from athanor.engine.serving.model_archive import SUFFIX
 
     with TemporaryDirectory(prefix="athanor-") as beside:
         file = Path(beside) / f"model{SUFFIX}"

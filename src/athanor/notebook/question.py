@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from athanor.engine.plan import Plan
-from athanor.engine.schema import ColumnType
+from athanor.engine.tables.schema import ColumnType
 from athanor.engine.target_distribution import TargetDistribution
 from athanor.errors import InvalidInput
 from athanor.quantities import parse_duration, parse_size

@@ -92,7 +92,7 @@ class Result:
         return block(element("div", self._told()), element("div", dim(also)) if also else None, self.leaderboard.html())
 
     def _told(self) -> str:
-        from athanor.engine.standings import ENSEMBLE
+        from athanor.engine.race.standings import ENSEMBLE
 
         n_trials = sum(row.trial != ENSEMBLE for row in self.run.leaderboard)
         trials = "1 trial" if n_trials == 1 else f"{n_trials:,} trials"

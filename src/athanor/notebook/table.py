@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from athanor.engine.profile_page.html import element
 from athanor.engine.readers import ReaderOptions, spelled_delimiter
-from athanor.engine.schema import Schema
+from athanor.engine.tables.schema import Schema
 from athanor.errors import InvalidInput, NotFound
 from athanor.notebook.html import block, table_html
 from athanor.notebook.question import path_of

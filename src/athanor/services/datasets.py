@@ -85,7 +85,7 @@ class Datasets:
 
     def append_rows(self, actor: Actor, dataset_id: UUID, rows: Sequence[Mapping[str, Any]]) -> DatasetView:
         """The dataset with these rows (column name → value) behind its own, as `append` does."""
-        from athanor.engine.rows import rows_to_dataset
+        from athanor.engine.tables.rows import rows_to_dataset
 
         actor.need(Scope.DATA_WRITE)
         if not rows:

@@ -13,7 +13,7 @@ from athanor.core.job import Job, JobState, Lane, Request, advance, heartbeat, l
 from athanor.core.model import Model
 from athanor.core.ports import EVERYONE, Records, Transaction
 from athanor.core.run import Run
-from athanor.engine.schema import Schema
+from athanor.engine.tables.schema import Schema
 from athanor.errors import Conflict
 from athanor.services.job_ends import end_job
 from athanor.services.rows.contents import Content, content_of

@@ -9,7 +9,7 @@ from uuid import UUID
 from athanor.core.actor import Actor, Scope
 from athanor.core.names import handle_for
 from athanor.core.ports import BlobStore, Records
-from athanor.engine.model_archive import MEDIA_TYPE, SUFFIX, export_model
+from athanor.engine.serving.model_archive import MEDIA_TYPE, SUFFIX, export_model
 from athanor.errors import NotSupported
 from athanor.services.rows.arrivals import Arrivals
 from athanor.services.runs import view_of

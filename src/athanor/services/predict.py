@@ -19,10 +19,10 @@ from athanor.errors import Conflict, InvalidInput, NotSupported
 from athanor.services.runs import view_of
 
 if TYPE_CHECKING:
-    from athanor.engine.dataset import Dataset
     from athanor.engine.evaluation import Evaluation
-    from athanor.engine.importance import Importance
-    from athanor.engine.predictor import Predictor
+    from athanor.engine.importance.reliance import Importance
+    from athanor.engine.serving.predictor import Predictor
+    from athanor.engine.tables.dataset import Dataset
 
 SEES_IMPORTANCE = (Scope.RUNS_READ, Scope.MODELS_READ)  # of these lets somebody see what a model relies on
 
@@ -37,7 +37,7 @@ class Answer:
 
 
 def load_predictor(folder: Path) -> Predictor:
-    from athanor.engine.predictor import Predictor
+    from athanor.engine.serving.predictor import Predictor
 
     return Predictor.load(folder)
 

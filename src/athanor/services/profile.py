@@ -19,8 +19,8 @@ SEED = 0  # a profile of all rows leaves nothing to chance
 
 def make_profile(records: Records, blobs: BlobStore, version_id: UUID) -> DatasetVersion:
     """The version with its profile among the blobs. Nothing happens where it has one: a job may be taken twice."""
-    from athanor.engine.profile import profile
-    from athanor.engine.segments import scan_segments
+    from athanor.engine.profiling.profile import profile
+    from athanor.engine.tables.segments import scan_segments
 
     with records.look(EVERYONE) as transaction:
         version = transaction.versions.get(version_id)

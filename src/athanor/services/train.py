@@ -17,14 +17,14 @@ from athanor.core.job import LANES, Job, JobKind
 from athanor.core.names import check_handle, check_name, handle_for
 from athanor.core.ports import Records, Transaction
 from athanor.core.run import Run
-from athanor.engine.checkpoint import n_finished
+from athanor.engine.fitting.checkpoint import n_finished
+from athanor.engine.fitting.training_set import used_columns
 from athanor.engine.metrics import METRICS
 from athanor.engine.models import FAMILIES
 from athanor.engine.plan import Plan
 from athanor.engine.problems import PROBLEMS
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.task import Task
-from athanor.engine.training_set import used_columns
 from athanor.errors import Conflict, Impossible, InvalidInput
 from athanor.services.aliases import Naming, give_name
 from athanor.services.runs import RunView, view_of

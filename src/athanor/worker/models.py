@@ -11,8 +11,8 @@ from athanor.core.ids import new_id
 from athanor.core.job import Job
 from athanor.core.model import Model
 from athanor.engine.leaderboard import read_leaderboard
-from athanor.engine.model_files import read_head
 from athanor.engine.scores import read_scores
+from athanor.engine.serving.model_files import read_head
 from athanor.errors import InvalidInput, NotFound
 from athanor.worker.workplace import Workplace
 

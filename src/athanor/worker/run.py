@@ -10,10 +10,10 @@ from athanor.core.job import Job, JobKind
 from athanor.core.run import Run
 from athanor.engine import memory
 from athanor.engine.budget import Budget
-from athanor.engine.checkpoint import FolderCheckpoints
-from athanor.engine.dataset import Dataset
 from athanor.engine.events import Warned
-from athanor.engine.schema import Schema
+from athanor.engine.fitting.checkpoint import FolderCheckpoints
+from athanor.engine.tables.dataset import Dataset
+from athanor.engine.tables.schema import Schema
 from athanor.services.profile import make_profile
 from athanor.worker.tell import Teller
 from athanor.worker.workplace import Workplace
@@ -36,8 +36,8 @@ class Assignment:
 
 def train(given: Assignment, place: Workplace) -> str:
     """Train the job's run from its checkpoints on, until the deadline; why it ended."""
+    from athanor.engine.fitting.pool import LocalPool
     from athanor.engine.learn import learn
-    from athanor.engine.pool import LocalPool
 
     budget = Budget(given.deadline)
     signal.signal(FINISH_SIGNAL, lambda *_: budget.finish())
@@ -46,7 +46,7 @@ def train(given: Assignment, place: Workplace) -> str:
     cores = min(run.plan.cores or place.cores_per_job, memory.cores())
     pool = LocalPool(cores, memory_limit=given.memory_limit)  # before anything below starts a thread
     try:
-        from athanor.engine.training_table import read_for
+        from athanor.engine.fitting.training_table import read_for
 
         content, schema = place.execution.table_of(run)
         paths, deleted = content.files(place.blobs)
@@ -89,7 +89,7 @@ def _validation(run: Run, learned: Schema, given: Assignment, place: Workplace) 
     found = place.execution.validation_of(run)
     if found is None:
         return None, None
-    from athanor.engine.training_table import read_validation_for
+    from athanor.engine.fitting.training_table import read_validation_for
 
     content, schema = found
     paths, deleted = content.files(place.blobs)

@@ -12,9 +12,9 @@ from athanor.api.dialects.native import event_stream
 from athanor.core.event import EventKind
 from athanor.core.job import JobState
 from athanor.core.ports import EVERYONE
-from athanor.engine.model_archive import import_model
-from athanor.engine.model_files import read_head
 from athanor.engine.plan import Plan
+from athanor.engine.serving.model_archive import import_model
+from athanor.engine.serving.model_files import read_head
 from athanor.engine.target_distribution import TargetDistribution
 from athanor.engine.task import Task
 from athanor.errors import Unavailable

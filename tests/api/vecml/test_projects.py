@@ -3,7 +3,7 @@
 import pytest
 
 from athanor.api.dialects.vecml.vector_types import storage_of
-from athanor.engine.schema import Storage
+from athanor.engine.tables.schema import Storage
 from athanor.errors import InvalidInput
 
 

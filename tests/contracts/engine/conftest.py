@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from athanor.engine.dataset import Dataset, Numbers, Times, Vectors, Words
 from athanor.engine.features import VIEWS
 from athanor.engine.metrics import METRICS
 from athanor.engine.models import FAMILIES, FitInput
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.tables.dataset import Dataset, Numbers, Times, Vectors, Words
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 
 WORDS = ["quick", "brown", "fox", "jumps", "over", "lazy", "dog", "7", "Wizards", "brew", "POTIONS"]
 

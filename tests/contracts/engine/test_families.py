@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from athanor.engine.features import VIEWS
+from athanor.engine.fitting.watch import Ending, Watch
 from athanor.engine.metrics import METRICS
 from athanor.engine.models import FAMILIES, Shape
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
 from athanor.engine.target_distribution import DISTRIBUTIONS, TargetDistribution
-from athanor.engine.watch import Ending, Watch
 from athanor.errors import Impossible
 
 SERVED = [(family, problem) for family in FAMILIES.names() for problem in sorted(FAMILIES[family].problems)]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from athanor.engine.dataset import Dataset, Numbers, Words
 from athanor.engine.features import VIEWS, columnwise
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.tables.dataset import Dataset, Numbers, Words
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.errors import Impossible
 
 every_view = pytest.mark.parametrize("name", VIEWS.names())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from athanor.engine.dataset import Words
 from athanor.engine.features.categories import MANY_LEVELS, MOST_COLUMNS, CategoryCodes, OneHot
 from athanor.engine.features.vocabulary import Vocabulary
+from athanor.engine.tables.dataset import Words
 
 FEW = Words.of(["a", "a", "a", "b", "b", "once", None])
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from athanor.engine.dataset import Dataset, Numbers, Words
 from athanor.engine.features import VIEWS, joint
 from athanor.engine.features.joint import joint_view
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.tables.dataset import Dataset, Numbers, Words
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from support.mixed import mixed_table
 
 every_view = pytest.mark.parametrize("name", VIEWS.names())

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from athanor.engine.dataset import Numbers, Words
 from athanor.engine.features.numbers import CountedNumber, Number, looks_like_ids
 from athanor.engine.features.scaling import Scaled
 from athanor.engine.features.vocabulary import Vocabulary
+from athanor.engine.tables.dataset import Numbers, Words
 
 RNG = np.random.default_rng(0)
 

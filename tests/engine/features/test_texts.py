@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from athanor.engine.dataset import Words
 from athanor.engine.features.texts import N_HASHES, HashedWords, TextStatistics
+from athanor.engine.tables.dataset import Words
 
 
 def test_a_text_has_length_words_digits_and_capitals():

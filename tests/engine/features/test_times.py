@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from athanor.engine.dataset import Times
 from athanor.engine.features.times import TimeParts
+from athanor.engine.tables.dataset import Times
 
 
 def times(*spelled):

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from athanor.engine.dataset import Dataset, Vectors
 from athanor.engine.features.codes import CODES
 from athanor.engine.features.scaling import Scaled
 from athanor.engine.features.vectors import LEAST_ROWS, MOST_COMPONENTS, Block, FrequentBlock, ScaledBlock
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.tables.dataset import Dataset, Vectors
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.errors import InvalidInput
 
 MATRIX = np.array([[3.0, 0.0, 0.0], [4.0, 0.5, 0.0]], np.float32)

@@ -8,9 +8,9 @@ import time
 import numpy as np
 import pytest
 
-from athanor.engine.dataset import Numbers, Times, Words
 from athanor.engine.features.vocabulary import MISSING, UNKNOWN, Vocabulary
 from athanor.engine.features.words import numbers_in, occurring
+from athanor.engine.tables.dataset import Numbers, Times, Words
 from athanor.errors import InvalidInput
 
 

@@ -8,12 +8,12 @@ import pytest
 from athanor.engine.metrics import METRICS
 from athanor.engine.models import FAMILIES, FitInput, is_installed
 from athanor.engine.models import catboost as module
-from athanor.engine.models.catboost_trees import trees_of
 from athanor.engine.models.target import target_of
-from athanor.engine.models.tree_text import booster_text
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
 from athanor.engine.target_distribution import DISTRIBUTIONS, TargetDistribution
+from athanor.engine.trees.from_catboost import trees_of
+from athanor.engine.trees.text import booster_text
 
 CATBOOST = FAMILIES["catboost"]
 pytestmark = pytest.mark.skipif(not is_installed(CATBOOST), reason="catboost comes with an extra")
@@ -44,6 +44,10 @@ TARGETS = {
     "binary": (SIGNAL > 1.0, ("no", "yes")),
     "multiclass": (np.digitize(SIGNAL, [0.0, 1.0, 2.0]), tuple("abcd")),
 }
+
+
+def n_trees_of(model):
+    return model.text.count("\nTree=")
 
 
 def given(problem="regression", **changes):
@@ -130,7 +134,7 @@ def test_trees_after_the_best_round_are_cut_off():
     model = CATBOOST.fit(
         given(watch=lambda step: bool(steps.append(step))), {"rounds": 1000, "learning_rate": 0.5, "depth": 6}
     )
-    assert 1 <= model.booster.num_trees() < steps[-1].n - 30 < 900
+    assert 1 <= n_trees_of(model) < steps[-1].n - 30 < 900
 
 
 @pytest.mark.parametrize("name", sorted(CATBOOST.distributions))

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from athanor.engine.metrics import METRICS
-from athanor.engine.models import FAMILIES, FitInput, boosting
-from athanor.engine.models.starts import start_of
+from athanor.engine.models import FAMILIES, FitInput
 from athanor.engine.models.target import target_of
-from athanor.engine.models.tree_text import booster_text
 from athanor.engine.models.xgboost import _Fit
-from athanor.engine.models.xgboost_trees import trees_of
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
 from athanor.engine.target_distribution import DISTRIBUTIONS, TargetDistribution
+from athanor.engine.trees import boosting
+from athanor.engine.trees.from_xgboost import trees_of
+from athanor.engine.trees.starts import start_of
+from athanor.engine.trees.text import booster_text
 
 XGBOOST = FAMILIES["xgboost"]
 RNG = np.random.default_rng(1)
@@ -42,6 +43,10 @@ TARGETS = {
     "binary": (SIGNAL > 1.0, ("no", "yes")),
     "multiclass": (np.digitize(SIGNAL, [0.0, 1.0, 2.0]), tuple("abcd")),
 }
+
+
+def n_trees_of(model):
+    return model.text.count("\nTree=")
 
 
 def given(problem="regression", **changes):
@@ -104,7 +109,7 @@ def test_trees_after_the_best_round_are_cut_off():
     model = XGBOOST.fit(
         given(watch=lambda step: bool(steps.append(step))), {"rounds": 1000, "learning_rate": 0.3, "max_depth": 6}
     )
-    n_trees = model.booster.num_trees()
+    n_trees = n_trees_of(model)
     assert n_trees + 30 < steps[-1].n + 10 < 1000
     assert min(steps[2:], key=lambda step: step.loss).n == n_trees  # two before the first round
 
@@ -113,7 +118,7 @@ def test_many_classes_bring_fewer_rounds(monkeypatch):
     monkeypatch.setattr(boosting, "MOST_TREES", 120)
     monkeypatch.setattr(boosting, "LEAST_ROUNDS", 2)
     model = XGBOOST.fit(given("multiclass"), {"rounds": 300, "learning_rate": 0.001, "max_depth": 2})
-    assert model.booster.num_trees() == 120
+    assert n_trees_of(model) == 120
 
 
 def test_where_there_is_no_time_for_a_round_a_smaller_one_is_offered_and_fitted():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from athanor.engine.dataset import Numbers, Words
 from athanor.engine.problems import PROBLEMS
-from athanor.engine.schema import ColumnSchema, ColumnType, Storage
+from athanor.engine.tables.dataset import Numbers, Words
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Storage
 from athanor.errors import Impossible, InvalidInput
 
 BINARY = PROBLEMS["binary"]

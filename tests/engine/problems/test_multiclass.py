@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from athanor.engine.dataset import Words
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
-from athanor.engine.schema import ColumnSchema, ColumnType, Storage
+from athanor.engine.tables.dataset import Words
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Storage
 from athanor.errors import Impossible, InvalidInput
 
 MULTICLASS = PROBLEMS["multiclass"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from athanor.engine.dataset import Numbers, Times, Words
 from athanor.engine.problems.natural import natural_problem
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.tables.dataset import Numbers, Times, Words
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.errors import InvalidInput
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from athanor.engine.dataset import Numbers, Words
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
-from athanor.engine.schema import ColumnSchema, ColumnType, Storage
+from athanor.engine.tables.dataset import Numbers, Words
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Storage
 from athanor.errors import Impossible, InvalidInput
 
 REGRESSION = PROBLEMS["regression"]

@@ -10,9 +10,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from athanor.engine.distributions import ValueCount
 from athanor.engine.findings import Severity
 from athanor.engine.profile_page.page import MOST_CARDS, About, profile_page
+from athanor.engine.profiling.distributions import ValueCount
 from athanor.engine.readers import Reject
 from support.profiles import (
     a_correlation,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from athanor.engine.distributions import ValueCount
 from athanor.engine.profile_page.summary import most_interesting, shape, values
+from athanor.engine.profiling.distributions import ValueCount
 from support.profiles import a_finding, a_number, a_profile, a_vector, an_association, some_times, some_words
 
 

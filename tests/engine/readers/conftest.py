@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from athanor.engine.readers import ReaderOptions, Table, read
-from athanor.engine.schema import Schema
+from athanor.engine.tables.schema import Schema
 
 
 @pytest.fixture

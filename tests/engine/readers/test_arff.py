@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from athanor.engine.frames import to_dataset
 from athanor.engine.readers import Notes, ReaderOptions, read
 from athanor.engine.readers.arff import ARFF
-from athanor.engine.schema import Storage
+from athanor.engine.tables.frames import to_dataset
+from athanor.engine.tables.schema import Storage
 from athanor.errors import InvalidInput
 
 HEAD = "@relation r\n@attribute a numeric\n@attribute b {x, y, 'z z'}\n"

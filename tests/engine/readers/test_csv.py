@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from athanor.engine.cells import word
 from athanor.engine.readers import READERS, Notes, ReaderOptions, read
 from athanor.engine.readers.csv import CSV
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.tables.cells import word
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.errors import InvalidInput, TooLarge
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from athanor.engine.frames import to_dataset
 from athanor.engine.readers import read
+from athanor.engine.tables.frames import to_dataset
 
 SHARED = os.environ.get("ATHANOR_SHARED")
 FOLDER = Path(SHARED or ".") / "data"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from athanor.engine.frames import to_dataset
 from athanor.engine.readers import ReaderOptions, read
+from athanor.engine.tables.frames import to_dataset
 from athanor.errors import InvalidInput
 
 MATRIX = np.array([[1.5, -2, 0.25], [4, 5, 1e-30]], np.float32)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from athanor.engine.readers import ReaderOptions, read
 from athanor.engine.readers.json import JSON
 from athanor.engine.readers.jsonl import JSONL
-from athanor.engine.schema import Storage
+from athanor.engine.tables.schema import Storage
 from athanor.errors import InvalidInput
 
 AB = ["a", "b"]

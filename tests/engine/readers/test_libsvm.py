@@ -7,10 +7,10 @@ import random
 import numpy as np
 import pytest
 
-from athanor.engine.frames import to_dataset
 from athanor.engine.readers import ReaderOptions, read
 from athanor.engine.readers.libsvm import LIBSVM
-from athanor.engine.schema import Storage
+from athanor.engine.tables.frames import to_dataset
+from athanor.engine.tables.schema import Storage
 from athanor.errors import InvalidInput
 
 

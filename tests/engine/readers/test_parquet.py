@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from athanor.engine.cells import MISSING_WORDS
-from athanor.engine.frames import to_dataset
 from athanor.engine.readers import Notes, ReaderOptions, read
 from athanor.engine.readers.parquet import PARQUET
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.tables.cells import MISSING_WORDS
+from athanor.engine.tables.frames import to_dataset
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.errors import InvalidInput
 
 

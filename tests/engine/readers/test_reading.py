@@ -9,7 +9,7 @@ import pytest
 
 from athanor.engine.readers import ASKED, READERS, Notes, ReaderOptions, read
 from athanor.engine.readers.reading import Reading, opened
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.errors import InvalidInput
 
 

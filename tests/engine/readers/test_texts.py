@@ -9,11 +9,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from athanor.engine import cells
 from athanor.engine.readers import texts
 from athanor.engine.readers.texts import LONG_INTEGERS, VAGUE, WORDS, check, fitting, spelled, usual
-from athanor.engine.schema import Storage
-from athanor.engine.spellings import SPELLINGS
+from athanor.engine.tables import cells
+from athanor.engine.tables.schema import Storage
+from athanor.engine.tables.spellings import SPELLINGS
 
 USUAL = [Storage.BOOLEAN, Storage.INTEGER, Storage.FLOAT, Storage.DATETIME]
 READINGS = [

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from athanor.engine.schema import Storage
+from athanor.engine.tables.schema import Storage
 from athanor.errors import InvalidInput
 from athanor.notebook.frames import as_trained, gathered
 from athanor.notebook.kinds.numpy_arrays import MOST_COLUMNS

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from athanor.engine.dataset import Numbers, Times, Words
+from athanor.engine.tables.dataset import Numbers, Times, Words
 from athanor.errors import InvalidInput
 from athanor.notebook.frames import gathered
 

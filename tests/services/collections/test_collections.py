@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 
 from athanor.core.actor import Scope
 from athanor.core.job import JobKind, JobState
-from athanor.engine.schema import ColumnType, Storage
+from athanor.engine.tables.schema import ColumnType, Storage
 from athanor.engine.task import Task
 from athanor.errors import Conflict, Impossible, InvalidInput, NotFound, ScopeMissing, TooLarge
 from athanor.services.aliases import Naming

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from athanor.engine.dataset import Dataset, Numbers, Vectors, Words
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.tables.dataset import Dataset, Numbers, Vectors, Words
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.task import Task
 from athanor.errors import InvalidInput
 from athanor.services.collections.batches import VectorBatch, bare_table

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from athanor.engine.dataset import Dataset, Numbers, Times, Vectors, Words
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.tables.dataset import Dataset, Numbers, Times, Vectors, Words
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.errors import InvalidInput
 from athanor.services.collections.layout import as_layout, layout_of, vector_schema, with_texts
 

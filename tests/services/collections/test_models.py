@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from athanor.core.actor import Scope
 from athanor.core.job import JobState, advance
 from athanor.engine.plan import Plan
-from athanor.engine.schema import Schema
+from athanor.engine.tables.schema import Schema
 from athanor.engine.task import Task
 from athanor.errors import Conflict, InvalidInput, NotFound, ScopeMissing, TooLarge
 from athanor.services.aliases import Naming

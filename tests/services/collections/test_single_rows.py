@@ -12,8 +12,8 @@ from scipy.sparse import csr_matrix
 from athanor.app import open_platform
 from athanor.core.actor import Scope
 from athanor.core.job import JobKind, JobState
-from athanor.engine.frames import SPARSE
-from athanor.engine.schema import Storage
+from athanor.engine.tables.frames import SPARSE
+from athanor.engine.tables.schema import Storage
 from athanor.errors import AthanorError, Conflict, InvalidInput, NotFound, ScopeMissing, Unavailable
 from athanor.services.aliases import Naming
 from athanor.services.collections import single_rows as collection_rows
@@ -364,7 +364,7 @@ def test_a_file_that_came_before_is_not_appended_again_though_its_rows_were_chan
 
 
 def test_a_profile_of_rows_that_are_changed_meanwhile_is_not_kept(world, dense, monkeypatch):
-    from athanor.engine import profile
+    from athanor.engine.profiling import profile
 
     def slow(*args, **more):
         made = original(*args, **more)

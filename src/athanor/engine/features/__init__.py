@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.dataset import Dataset
+from athanor.engine.tables.dataset import Dataset
 from athanor.registry import Registry
 
 

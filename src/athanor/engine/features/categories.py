@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.dataset import Column
 from athanor.engine.features.encoder import Dense, Facts
 from athanor.engine.features.vocabulary import UNKNOWN, Vocabulary
+from athanor.engine.tables.dataset import Column
 
 MOST_CODES = 1000  # a tree cannot tell more levels apart by their statistics
 MANY_LEVELS = 20  # above, how often a level occurs is worth a feature of its own

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from athanor.engine.dataset import Column, Dataset
 from athanor.engine.features.categories import CategoryCodes
 from athanor.engine.features.columnwise import Columnwise
 from athanor.engine.features.encoder import Encoder
@@ -15,7 +14,8 @@ from athanor.engine.features.texts import TextStatistics
 from athanor.engine.features.times import TimeParts
 from athanor.engine.features.vectors import MOST_COMPONENTS, Block, FrequentBlock
 from athanor.engine.features.vocabulary import Vocabulary
-from athanor.engine.schema import ColumnSchema
+from athanor.engine.tables.dataset import Column, Dataset
+from athanor.engine.tables.schema import ColumnSchema
 
 
 @dataclass(frozen=True, slots=True)

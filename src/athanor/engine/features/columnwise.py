@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.dataset import Column, Dataset
 from athanor.engine.features import Source
 from athanor.engine.features.categories import CategoryCodes, OneHot
 from athanor.engine.features.encoder import Encoder, Facts
@@ -21,7 +20,8 @@ from athanor.engine.features.scaling import Scaled
 from athanor.engine.features.texts import HashedWords, TextStatistics
 from athanor.engine.features.times import TimeParts
 from athanor.engine.features.vectors import Block, FrequentBlock, ScaledBlock
-from athanor.engine.schema import ColumnSchema
+from athanor.engine.tables.dataset import Column, Dataset
+from athanor.engine.tables.schema import ColumnSchema
 from athanor.errors import Impossible
 
 FILE = "view.json"

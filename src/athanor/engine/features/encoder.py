@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.dataset import Column
+from athanor.engine.tables.dataset import Column
 
 Facts = Mapping[str, Any]  # what an encoder learned, as JSON holds it
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.dataset import Column, Dataset, Numbers, Words
 from athanor.engine.features import FittedView
 from athanor.engine.features.categories import CategoryCodes, OneHot
 from athanor.engine.features.columnwise import Columnwise, described
 from athanor.engine.features.encoder import Encoder
 from athanor.engine.features.numbers import LARGEST, CountedNumber, Number, as_numbers
 from athanor.engine.features.scaling import Scaled, scaled
+from athanor.engine.tables.dataset import Column, Dataset, Numbers, Words
 
 Places = NDArray[np.intp]
 Floats = NDArray[np.float32]

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from athanor.engine.array_files import growing
-from athanor.engine.dataset import Column, Words
 from athanor.engine.features.encoder import Encoder
+from athanor.engine.tables.array_files import growing
+from athanor.engine.tables.dataset import Column, Words
 
 _MOST_SHARE = 2  # a table of all words has at most one row for so many of the column's
 

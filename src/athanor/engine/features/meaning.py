@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from athanor.engine.dataset import Column, Numbers, Times, Vectors, Words
-from athanor.engine.schema import ColumnSchema, ColumnType
+from athanor.engine.tables.dataset import Column, Numbers, Times, Vectors, Words
+from athanor.engine.tables.schema import ColumnSchema, ColumnType
 
 
 class Meaning(Enum):

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.dataset import Column, Numbers, Words
 from athanor.engine.features.encoder import Dense, Facts
 from athanor.engine.features.vocabulary import Vocabulary
 from athanor.engine.features.words import numbers_in
+from athanor.engine.tables.dataset import Column, Numbers, Words
 from athanor.errors import InvalidInput
 
 _LOOKED_AT = 1000

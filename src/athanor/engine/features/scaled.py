@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from athanor.engine.dataset import Column, Dataset
 from athanor.engine.features.categories import OneHot
 from athanor.engine.features.columnwise import Columnwise
 from athanor.engine.features.encoder import Encoder
@@ -16,7 +15,8 @@ from athanor.engine.features.texts import HashedWords, TextStatistics
 from athanor.engine.features.times import TimeParts
 from athanor.engine.features.vectors import Block, ScaledBlock
 from athanor.engine.features.vocabulary import Vocabulary
-from athanor.engine.schema import ColumnSchema
+from athanor.engine.tables.dataset import Column, Dataset
+from athanor.engine.tables.schema import ColumnSchema
 
 MOST_DENSE = 2000  # features; wider matrices are nearly all one-hot zeros
 

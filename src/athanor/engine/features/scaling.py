@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.dataset import Column
 from athanor.engine.features.encoder import Dense, Encoder, Facts
 from athanor.engine.features.lookup import looked_up
+from athanor.engine.tables.dataset import Column
 
 MOST_ROWS = 100_000  # quantiles of more rows cost time and move nothing
 _ROWS = 16_384  # scaled at a time

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.dataset import Column, Words
 from athanor.engine.features.encoder import Dense, Facts
 from athanor.engine.features.words import occurring
+from athanor.engine.tables.dataset import Column, Words
 from athanor.errors import InvalidInput
 
 N_STATISTICS = 4

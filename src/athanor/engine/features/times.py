@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.dataset import Column, Times
 from athanor.engine.features.encoder import Dense, Facts
+from athanor.engine.tables.dataset import Column, Times
 from athanor.errors import InvalidInput
 
 _DAY = 86_400_000_000  # microseconds

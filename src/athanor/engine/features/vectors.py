@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.dataset import Column, Vectors
 from athanor.engine.features.encoder import Facts
+from athanor.engine.tables.dataset import Column, Vectors
 from athanor.errors import InvalidInput
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.dataset import Column, Numbers, Words
 from athanor.engine.features.encoder import Facts
 from athanor.engine.features.words import occurring
+from athanor.engine.tables.dataset import Column, Numbers, Words
 from athanor.errors import InvalidInput
 
 MISSING = -1

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.dataset import Words
+from athanor.engine.tables.dataset import Words
 
 
 def occurring(column: Words) -> tuple[Sequence[str], NDArray[np.int64]]:

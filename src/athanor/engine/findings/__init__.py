@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from athanor.engine.facts import Facts, Source
 from athanor.engine.findings.columns import columns_without_use, duplicate_columns, mixed_types
 from athanor.engine.findings.finding import Finding, Kind, Severity
 from athanor.engine.findings.leaks import leak_suspects
 from athanor.engine.findings.rows import duplicate_rows, time_drift, time_order
 from athanor.engine.findings.target import problem_of, target_findings
-from athanor.engine.schema import Schema
+from athanor.engine.profiling.facts import Facts, Source
+from athanor.engine.tables.schema import Schema
 
 __all__ = ["Finding", "Kind", "Severity", "findings_of"]
 

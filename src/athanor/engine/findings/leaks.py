@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.association import Codes, Values, codes_of, is_class, is_number, numbers_of
-from athanor.engine.facts import Source, by_name
 from athanor.engine.findings.finding import Finding, Kind, Severity, shortened
-from athanor.engine.schema import Schema
+from athanor.engine.profiling.association import Codes, Values, codes_of, is_class, is_number, numbers_of
+from athanor.engine.profiling.facts import Source, by_name
+from athanor.engine.tables.schema import Schema
 
 ROWS = 20_000  # that are looked at
 FEWEST = 50  # rows with a target, below which chance gives targets away

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from athanor.engine.models import Bag, Estimate, FitInput, FittedModel, Options, Shape, Step
-from athanor.engine.models.boosted import MODEL_FILE, FittedTrees, TreeBag, load_trees
-from athanor.engine.models.boosting import (
+from athanor.engine.models.target import FILE as TARGET_FILE
+from athanor.engine.models.target import Fittable, Floats, Target, target_of
+from athanor.engine.trees.boosted import MODEL_FILE, FittedTrees, TreeBag, load_trees
+from athanor.engine.trees.boosting import (
     OWN_OPTIONS,
     errors_as_ours,
     fit_in_time,
@@ -22,11 +24,9 @@ from athanor.engine.models.boosting import (
     small_input,
     trees_in_all,
 )
-from athanor.engine.models.catboost_trees import Columns, trees_of
-from athanor.engine.models.starts import distribution_of, start_of
-from athanor.engine.models.target import FILE as TARGET_FILE
-from athanor.engine.models.target import Fittable, Floats, Target, target_of
-from athanor.engine.models.tree_text import booster_text, leaf
+from athanor.engine.trees.from_catboost import Columns, trees_of
+from athanor.engine.trees.starts import distribution_of, start_of
+from athanor.engine.trees.text import booster_text, leaf
 
 # The loss that is fitted and stops it.
 _CLASS_LOSSES: Mapping[str, str] = {"binary": "Logloss", "multiclass": "MultiClass"}

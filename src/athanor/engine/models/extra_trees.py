@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from athanor.engine.models.forest import Forest
+from athanor.engine.trees.forest import Forest
 
 EXTRA_TREES = Forest(
     name="extra_trees",

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from athanor.engine.gaussian.fit import MOST_FEATURES, NOTHING, GaussianFit, Process, evidence_s
+from athanor.engine.gaussian.serving import Stack
 from athanor.engine.models import Bag, Estimate, FitInput, FittedModel, Options, Shape
-from athanor.engine.models.gaussian_fit import MOST_FEATURES, NOTHING, GaussianFit, Process, evidence_s
-from athanor.engine.models.gaussian_serving import Stack
 from athanor.engine.models.target import FILE as TARGET_FILE
 from athanor.engine.models.target import Floats, Target, load_target, save_target, target_of
 

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from athanor.engine.models import Bag, Estimate, FitInput, FittedModel, Options, Shape, Step
-from athanor.engine.models.boosted import MODEL_FILE, FittedTrees, TreeBag, load_trees
-from athanor.engine.models.boosting import (
+from athanor.engine.models.target import FILE as TARGET_FILE
+from athanor.engine.models.target import Target, target_of
+from athanor.engine.trees.boosted import MODEL_FILE, FittedTrees, TreeBag, load_trees
+from athanor.engine.trees.boosting import (
     OWN_OPTIONS,
     errors_as_ours,
     fit_in_time,
@@ -23,8 +25,6 @@ from athanor.engine.models.boosting import (
     small_input,
     trees_in_all,
 )
-from athanor.engine.models.target import FILE as TARGET_FILE
-from athanor.engine.models.target import Target, target_of
 
 # (objective, the loss that stops it) by distribution, by metrics that a model can be fitted to, by problem: in this
 # order.

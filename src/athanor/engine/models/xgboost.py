@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from athanor.engine.models import Bag, Estimate, FitInput, FittedModel, Options, Shape, Step
-from athanor.engine.models.boosted import MODEL_FILE, FittedTrees, TreeBag, load_trees
-from athanor.engine.models.boosting import (
+from athanor.engine.models.target import FILE as TARGET_FILE
+from athanor.engine.models.target import Fittable, Target, target_of
+from athanor.engine.trees.boosted import MODEL_FILE, FittedTrees, TreeBag, load_trees
+from athanor.engine.trees.boosting import (
     OWN_OPTIONS,
     errors_as_ours,
     fit_in_time,
@@ -23,11 +25,9 @@ from athanor.engine.models.boosting import (
     small_input,
     trees_in_all,
 )
-from athanor.engine.models.starts import distribution_of, start_of
-from athanor.engine.models.target import FILE as TARGET_FILE
-from athanor.engine.models.target import Fittable, Target, target_of
-from athanor.engine.models.tree_text import Tree, booster_text, leaf
-from athanor.engine.models.xgboost_trees import trees_of
+from athanor.engine.trees.from_xgboost import trees_of
+from athanor.engine.trees.starts import distribution_of, start_of
+from athanor.engine.trees.text import Tree, booster_text, leaf
 
 # (objective, the loss that stops it)
 _CLASS_LOSSES: Mapping[str, tuple[str, str]] = {

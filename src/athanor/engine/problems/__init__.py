@@ -7,9 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.dataset import Column
 from athanor.engine.predictions import Predictions, Truth
-from athanor.engine.schema import ColumnSchema, Storage
+from athanor.engine.tables.dataset import Column
+from athanor.engine.tables.schema import ColumnSchema, Storage
 from athanor.engine.task import Label
 from athanor.registry import Registry
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.dataset import Column, Numbers, Words
-from athanor.engine.schema import ColumnSchema, Storage
+from athanor.engine.tables.dataset import Column, Numbers, Words
+from athanor.engine.tables.schema import ColumnSchema, Storage
 from athanor.engine.task import Label
 from athanor.errors import Impossible, InvalidInput
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.dataset import Column
 from athanor.engine.predictions import Predictions, Truth
 from athanor.engine.problems.blending import weighted_mean
 from athanor.engine.problems.labels import distinct_labels
 from athanor.engine.problems.natural import natural_problem
 from athanor.engine.problems.splits import stratified_by_class
-from athanor.engine.schema import ColumnSchema, Storage
+from athanor.engine.tables.dataset import Column
+from athanor.engine.tables.schema import ColumnSchema, Storage
 from athanor.engine.task import Label
 from athanor.errors import Impossible, InvalidInput
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.dataset import Column, Numbers, Times, Words
-from athanor.engine.schema import ColumnSchema, ColumnType
+from athanor.engine.tables.dataset import Column, Numbers, Times, Words
+from athanor.engine.tables.schema import ColumnSchema, ColumnType
 from athanor.errors import InvalidInput
 
 MOST_NATURAL_CLASSES = 20  # whole numbers with more distinct values than this are taken as a quantity

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from athanor.engine.association import Association
 from athanor.engine.findings import Finding
-from athanor.engine.profile import ColumnProfile, Profile
 from athanor.engine.profile_page.charts import bar, box, histogram
 from athanor.engine.profile_page.findings import severity_sign
 from athanor.engine.profile_page.html import Html, element
 from athanor.engine.profile_page.overview import distinct, kind, target_mark
 from athanor.engine.profile_page.summary import day
 from athanor.engine.profile_page.words import MEASURES, count, moment, number, share, visible
+from athanor.engine.profiling.association import Association
+from athanor.engine.profiling.profile import ColumnProfile, Profile
 
 NAME_LENGTH = 200
 VALUE_LENGTH = 60

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from athanor.engine.findings import Finding, Severity
-from athanor.engine.profile import Profile
 from athanor.engine.profile_page.html import Html, element
 from athanor.engine.profile_page.words import count, visible
+from athanor.engine.profiling.profile import Profile
 from athanor.engine.readers import Reject
 
 SHOWN_NAMES = 12

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from athanor.engine.profile import ColumnProfile, Profile
 from athanor.engine.profile_page.charts import bar, sparkline
 from athanor.engine.profile_page.html import Html, element, joined
 from athanor.engine.profile_page.summary import shape, values
 from athanor.engine.profile_page.words import count, number, share, visible
+from athanor.engine.profiling.profile import ColumnProfile, Profile
 
 TITLE_LENGTH = 400
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from athanor.engine.findings import Finding
-from athanor.engine.profile import Profile
 from athanor.engine.profile_page.cards import card
 from athanor.engine.profile_page.charts import strip
 from athanor.engine.profile_page.findings import findings_section, rejects_section
@@ -18,6 +17,7 @@ from athanor.engine.profile_page.overview import kind, overview
 from athanor.engine.profile_page.relations import correlations_section, target_section
 from athanor.engine.profile_page.summary import most_interesting
 from athanor.engine.profile_page.words import count, share, visible
+from athanor.engine.profiling.profile import Profile
 from athanor.engine.readers import Reject
 
 MOST_CARDS = 200  # a card is about 8 KB

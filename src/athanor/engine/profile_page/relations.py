@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from athanor.engine.association import Correlations
-from athanor.engine.profile import Profile
 from athanor.engine.profile_page.charts import bar
 from athanor.engine.profile_page.html import Html, element
 from athanor.engine.profile_page.words import MEASURES, count, visible
+from athanor.engine.profiling.association import Correlations
+from athanor.engine.profiling.profile import Profile
 
 SHOWN = 30
 

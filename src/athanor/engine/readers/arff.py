@@ -8,12 +8,12 @@ from pathlib import Path
 
 import polars as pl
 
-from athanor.engine import cells
 from athanor.engine.readers import Notes, Opened, ReaderOptions
 from athanor.engine.readers.arff_header import Kind, attributes_of
 from athanor.engine.readers.arff_rows import ArffRows, check_format
 from athanor.engine.readers.column_names import unique_names
 from athanor.engine.readers.text_lines import head_text, lines_of
+from athanor.engine.tables import cells
 
 _FEATURES = "features"  # the name of a vector, as LIBSVM files have it
 _WIDE = 1_000  # numeric attributes; more of them in a file of sparse rows are one vector

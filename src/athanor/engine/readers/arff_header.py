@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from athanor.engine import cells
+from athanor.engine.tables import cells
 from athanor.errors import InvalidInput
 
 CELL = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""

@@ -12,11 +12,11 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 
-from athanor.engine import cells
-from athanor.engine.frames import sparse_series
 from athanor.engine.readers import Notes
 from athanor.engine.readers.arff_header import CELL, Attribute, Kind, unquoted
 from athanor.engine.readers.numbers import infinite_warning
+from athanor.engine.tables import cells
+from athanor.engine.tables.frames import sparse_series
 from athanor.errors import InvalidInput
 
 T = TypeVar("T")

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from athanor.engine import cells
 from athanor.engine.readers.column_names import unique_names
+from athanor.engine.tables import cells
 
 _MANY = 10
 USUAL_SHARE = 0.9  # records that have one number of fields, in a file that its delimiter fits

@@ -11,8 +11,8 @@ from typing import Any, Self
 
 import polars as pl
 
-from athanor.engine import cells
 from athanor.engine.readers.column_names import unique_names
+from athanor.engine.tables import cells
 from athanor.errors import InvalidInput
 
 Row = Mapping[str, Any]

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import polars as pl
 
-from athanor.engine import cells
 from athanor.engine.readers import Notes
 from athanor.engine.readers.column_names import unique_names
 from athanor.engine.readers.numbers import fits_float
 from athanor.engine.readers.text_lines import blocks_of_lines
+from athanor.engine.tables import cells
 
 _HALF_LETTERS = (b"\\ud", b"\\uD")
 _MOST_TEXTS = 100  # columns, each of which takes a look through the text

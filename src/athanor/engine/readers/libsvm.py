@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from athanor.engine.frames import sparse_series
 from athanor.engine.readers import Notes, ReaderOptions
+from athanor.engine.tables.frames import sparse_series
 from athanor.errors import InvalidInput
 
 LABEL, QUERY, FEATURES = "label", "qid", "features"

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from athanor.engine import cells
+from athanor.engine.tables import cells
 
 
 def fits_float(numbers: pl.Series) -> bool:

@@ -10,12 +10,12 @@ from pathlib import Path
 import polars as pl
 import polars.selectors as cs
 
-from athanor.engine.frames import spelled
-from athanor.engine.inference import infer
 from athanor.engine.readers import ASKED, READERS, Notes, Opened, Reader, ReaderOptions, Reject, Table
 from athanor.engine.readers.containers import KINDS, plain
 from athanor.engine.readers.verdicts import Verdicts
-from athanor.engine.schema import Schema, Storage
+from athanor.engine.tables.frames import spelled
+from athanor.engine.tables.inference import infer
+from athanor.engine.tables.schema import Schema, Storage
 from athanor.errors import InvalidInput
 
 _HEAD = 256 * 1024  # bytes that the format is found from

@@ -13,10 +13,17 @@ from typing import Any
 
 import polars as pl
 
-from athanor.engine import cells
 from athanor.engine.readers.times import quick_times, times
-from athanor.engine.schema import Storage
-from athanor.engine.spellings import EPOCH_SPAN, SPELLINGS, USUAL_TIME, EpochSpelling, NumberSpelling, TimeSpelling
+from athanor.engine.tables import cells
+from athanor.engine.tables.schema import Storage
+from athanor.engine.tables.spellings import (
+    EPOCH_SPAN,
+    SPELLINGS,
+    USUAL_TIME,
+    EpochSpelling,
+    NumberSpelling,
+    TimeSpelling,
+)
 
 _MISSING_WORDS = list(cells.MISSING_WORDS)
 _WHOLE = "[+-]?[0-9]+"

@@ -6,7 +6,7 @@ import re
 
 import polars as pl
 
-from athanor.engine.spellings import MONTHS, PARTS, TWO_DIGIT_YEARS, TimeSpelling
+from athanor.engine.tables.spellings import MONTHS, PARTS, TWO_DIGIT_YEARS, TimeSpelling
 
 _SECOND = 1_000_000  # microseconds
 

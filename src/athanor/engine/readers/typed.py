@@ -12,11 +12,11 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from athanor.engine import cells
 from athanor.engine.readers import Notes
 from athanor.engine.readers.column_names import unique_names
 from athanor.engine.readers.numbers import fits_float, infinite_warning
 from athanor.engine.readers.typed_vectors import dense, is_sparse, sparse
+from athanor.engine.tables import cells
 from athanor.errors import InvalidInput
 
 BLOCK_BYTES = 16 * 1024**2  # of the file, to be held at a time

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from athanor.engine import cells
 from athanor.engine.readers.numbers import infinite_warning
 from athanor.engine.readers.texts import (
     WORDS,
@@ -19,8 +18,9 @@ from athanor.engine.readers.texts import (
     usual,
 )
 from athanor.engine.readers.ways import known_ways, may_be_value, way_of, ways, ways_of_numbers
-from athanor.engine.schema import ColumnSchema, Schema, Storage
-from athanor.engine.spellings import RIVALS, SPELLINGS
+from athanor.engine.tables import cells
+from athanor.engine.tables.schema import ColumnSchema, Schema, Storage
+from athanor.engine.tables.spellings import RIVALS, SPELLINGS
 from athanor.errors import InvalidInput
 
 _GLANCE, _GLANCED = 64, 3  # rows in which the first few cells with a value are looked for, to guess what a column is

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 
-from athanor.engine import cells
-from athanor.engine.name_parts import name_parts
 from athanor.engine.readers.texts import LONG_INTEGERS, VAGUE, WORDS, Reading, SpelledNumbers, spelled, usual
-from athanor.engine.schema import ColumnSchema, Storage
-from athanor.engine.spellings import MONTHS, SPELLINGS, WEEKDAYS, EpochSpelling, NumberSpelling, TimeSpelling
+from athanor.engine.tables import cells
+from athanor.engine.tables.name_parts import name_parts
+from athanor.engine.tables.schema import ColumnSchema, Storage
+from athanor.engine.tables.spellings import MONTHS, SPELLINGS, WEEKDAYS, EpochSpelling, NumberSpelling, TimeSpelling
 from athanor.errors import InvalidInput
 
 _TIME_NAMES = frozenset({"time", "date", "datetime", "ts", "timestamp", "epoch", "at"})

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from athanor.engine import cells
-from athanor.engine.frames import spelled
 from athanor.engine.readers import Notes, Opened, ReaderOptions
 from athanor.engine.readers.column_names import unique_names
 from athanor.engine.readers.heading import is_header
 from athanor.engine.readers.workbook import check_open_document, check_size, sheet_facts
+from athanor.engine.tables import cells
+from athanor.engine.tables.frames import spelled
 from athanor.errors import InvalidInput
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from athanor.engine.schema import Schema
+from athanor.engine.tables.schema import Schema
 from athanor.errors import InvalidInput
 from athanor.registry import Registry
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-    from athanor.engine.dataset import Vectors
+    from athanor.engine.tables.dataset import Vectors
 
 FEATURES = "features"  # the vector column that a matrix becomes
 SHOWN = 10  # names that a message lists

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 from numpy.typing import NDArray
 
-from athanor.engine.schema import Schema
+from athanor.engine.tables.schema import Schema
 from athanor.notebook.kinds import Taken, checked_names, wanted_of
 from athanor.notebook.kinds.polars_frames import POLARS, frame_taken
 

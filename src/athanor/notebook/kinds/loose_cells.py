@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from athanor.engine import cells
+from athanor.engine.tables import cells
 from athanor.errors import InvalidInput
 
 _NONE_OF_PANDAS = {"NAType", "NaTType"}

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from athanor.engine.schema import Schema
+from athanor.engine.tables.schema import Schema
 from athanor.errors import InvalidInput
 from athanor.notebook.kinds import Taken, checked_names, vector_name, wanted_of
 from athanor.notebook.kinds.loose_cells import column_of
@@ -88,7 +88,7 @@ def array_column(name: str, values: NDArray[Any]) -> pl.Series:
 
 def matrix_taken(matrix: Any, schema: Schema | None) -> Taken:
     """A matrix, dense or sparse, as one vector column."""
-    from athanor.engine.arrays import dataset_of
+    from athanor.engine.tables.arrays import dataset_of
 
     name = vector_name(schema)
     dataset = dataset_of(matrix, features=name)

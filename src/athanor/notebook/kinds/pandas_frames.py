@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from athanor.engine.frames import spelled
-from athanor.engine.schema import Schema
+from athanor.engine.tables.frames import spelled
+from athanor.engine.tables.schema import Schema
 from athanor.errors import InvalidInput
 from athanor.notebook.kinds import Taken, checked_names, wanted_of
 from athanor.notebook.kinds.loose_cells import column_of

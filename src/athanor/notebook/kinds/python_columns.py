@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from athanor.engine.schema import Schema
+from athanor.engine.tables.schema import Schema
 from athanor.errors import InvalidInput
 from athanor.notebook.kinds import SHOWN, Taken, checked_names, kind_of, wanted_of
 

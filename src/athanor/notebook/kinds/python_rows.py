@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 from numpy.typing import NDArray
 
-from athanor.engine.schema import Schema
+from athanor.engine.tables.schema import Schema
 from athanor.errors import InvalidInput
 from athanor.notebook.kinds import Taken, checked_names, wanted_of
 from athanor.notebook.kinds.loose_cells import column_of

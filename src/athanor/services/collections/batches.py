@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from athanor.engine import cells
-from athanor.engine.dataset import Column, Dataset, Vectors, Words
-from athanor.engine.schema import Schema, Storage
+from athanor.engine.tables import cells
+from athanor.engine.tables.dataset import Column, Dataset, Vectors, Words
+from athanor.engine.tables.schema import Schema, Storage
 from athanor.errors import InvalidInput, TooLarge
 from athanor.services.collections.layout import (
     ID,

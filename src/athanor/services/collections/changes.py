@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from athanor.engine.conform import conform
-from athanor.engine.dataset import Dataset
-from athanor.engine.schema import ColumnSchema, Schema, Storage
+from athanor.engine.tables.conform import conform
+from athanor.engine.tables.dataset import Dataset
+from athanor.engine.tables.schema import ColumnSchema, Schema, Storage
 from athanor.errors import InvalidInput
 from athanor.services.collections.batches import (
     VectorBatch,
@@ -35,7 +35,7 @@ def with_vectors(
     """The rows with those of the matrix for their vectors, and the schema that has room for them."""
     import polars as pl
 
-    from athanor.engine.frames import to_frame
+    from athanor.engine.tables.frames import to_frame
 
     batch = VectorBatch(ids=ids, matrix=matrix)
     check_batch(batch)
@@ -57,7 +57,7 @@ def with_values(
     """The rows with the values that are given for each of them; their other attributes stay as they are."""
     import polars as pl
 
-    from athanor.engine.frames import frame_type, to_frame
+    from athanor.engine.tables.frames import frame_type, to_frame
 
     if len(given) != rows.height:
         raise InvalidInput(

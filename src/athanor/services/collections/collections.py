@@ -14,7 +14,7 @@ from athanor.core.actor import Actor, Scope
 from athanor.core.audit import audited
 from athanor.core.dataset import Segment, StoredDataset
 from athanor.core.ports import BlobStore, Records
-from athanor.engine.schema import Storage
+from athanor.engine.tables.schema import Storage
 from athanor.errors import Conflict, InvalidInput
 from athanor.services.collections.batches import VectorBatch, check_batch, check_whole, table_of
 from athanor.services.collections.components import check_components

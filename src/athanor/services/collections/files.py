@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from athanor.engine.schema import Schema, Storage
+from athanor.engine.tables.schema import Schema, Storage
 from athanor.errors import InvalidInput
 from athanor.services.collections.batches import VectorBatch, check_ids
 from athanor.services.collections.formats import FORMATS, ReadVectors, as_read, reader_options, vectors_in

@@ -13,7 +13,7 @@ from athanor.core.ids import new_id
 from athanor.core.names import check_handle
 from athanor.core.ports import Transaction
 from athanor.core.project import Project
-from athanor.engine.schema import Schema, Storage
+from athanor.engine.tables.schema import Schema, Storage
 from athanor.errors import Conflict, InvalidInput, NotFound
 from athanor.services.collections.layout import ID, Layout, check_length, id_schema, layout_of, vector_schema
 from athanor.services.projects import find_project

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from athanor.engine.dataset import Column, Dataset, Vectors
-from athanor.engine.schema import ColumnSchema, Schema, Storage
+from athanor.engine.tables.dataset import Column, Dataset, Vectors
+from athanor.engine.tables.schema import ColumnSchema, Schema, Storage
 from athanor.engine.task import Task
 from athanor.errors import InvalidInput
 from athanor.services.collections.layout import ID, is_number, lengthened, packed, unpacked, vector_schema, with_texts

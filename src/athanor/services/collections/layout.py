@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine import cells
-from athanor.engine.conform import conform
-from athanor.engine.dataset import Column, Dataset, Numbers, Vectors, Words
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.tables import cells
+from athanor.engine.tables.conform import conform
+from athanor.engine.tables.dataset import Column, Dataset, Numbers, Vectors, Words
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.errors import InvalidInput
 
 ID, VECTOR = "string_id", "vector"  # columns of a collection that was made as one
@@ -154,7 +154,7 @@ def as_stored(table: Dataset, schema: Schema) -> Dataset:
 
 def rows_at_once(layout: Layout, most_bytes: int) -> int:
     """How many rows of the layout are made at a time, so that they take about so many bytes and no more."""
-    from athanor.engine.segments import row_bytes
+    from athanor.engine.tables.segments import row_bytes
 
     cells = [*([layout.vector] if layout.vector is not None else []), *map(attribute_schema, layout.attributes)]
     n_bytes = 8 * len(layout.components) + sum(map(row_bytes, cells)) + 64  # of a row, the last for its id

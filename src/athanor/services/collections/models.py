@@ -12,9 +12,9 @@ from athanor.core.dataset import DatasetVersion, Origin, StoredDataset
 from athanor.core.job import JobState
 from athanor.core.ports import BlobStore, Records, Transaction
 from athanor.core.run import Run
-from athanor.engine import cells
 from athanor.engine.plan import Plan
-from athanor.engine.schema import ColumnType
+from athanor.engine.tables import cells
+from athanor.engine.tables.schema import ColumnType
 from athanor.engine.task import Label, Task
 from athanor.errors import InvalidInput, NotFound
 from athanor.services.aliases import Naming
@@ -35,9 +35,9 @@ from athanor.services.versions import newest_version
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from athanor.engine.dataset import Dataset
-    from athanor.engine.importance import Importance
+    from athanor.engine.importance.reliance import Importance
     from athanor.engine.predictions import Predictions
+    from athanor.engine.tables.dataset import Dataset
 
 Source = str | SentFile | VectorBatch  # a collection of the model's project, or rows that are not kept
 _SHOWN = 20
@@ -229,8 +229,8 @@ class CollectionModels:
 
     def _check_occur(self, stored: _Stored, names: Sequence[str], collection: str) -> None:
         """Raises InvalidInput for an attribute that no row has a value of."""
-        from athanor.engine.facts import by_name
-        from athanor.engine.segments import scan_segments
+        from athanor.engine.profiling.facts import by_name
+        from athanor.engine.tables.segments import scan_segments
 
         schema = stored.version.schema
         taken = {stored.dataset.id_column, *(column.name for column in schema.columns if column.storage.is_vector)}
@@ -275,7 +275,7 @@ class CollectionModels:
         return looking_again(lambda: self._read_rows(actor, project, collection, inputs))
 
     def _read_rows(self, actor: Actor, project: str, collection: str, inputs: ModelInputs) -> Dataset:
-        from athanor.engine.segments import read_segments
+        from athanor.engine.tables.segments import read_segments
 
         with self._records.look(actor.organization_id) as transaction:
             stored = _stored(transaction, actor, project, collection)

@@ -8,9 +8,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from athanor.engine import cells
 from athanor.engine.readers import Notes
-from athanor.engine.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.tables import cells
+from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.errors import InvalidInput, TooLarge
 from athanor.services.collections.formats import check_format, reader_options
 
@@ -72,7 +72,7 @@ def _as_text(reading: Reading, filename: str) -> Schema:
 
 
 def _texts(block: pl.DataFrame) -> pl.Series:
-    from athanor.engine.frames import texts
+    from athanor.engine.tables.frames import texts
 
     series = block.to_series().alias("")
     if series.dtype.is_nested():

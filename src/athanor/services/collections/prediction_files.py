@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from athanor.engine.dataset import Dataset, Vectors
-from athanor.engine.schema import ColumnSchema, Schema
+from athanor.engine.tables.dataset import Dataset, Vectors
+from athanor.engine.tables.schema import ColumnSchema, Schema
 from athanor.errors import InvalidInput
 from athanor.services.collections.batches import bare_table
 from athanor.services.collections.formats import (

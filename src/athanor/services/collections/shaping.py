@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from athanor.engine.dataset import Dataset, Vectors, Words
-from athanor.engine.schema import ColumnSchema, Schema, Storage
+from athanor.engine.tables.dataset import Dataset, Vectors, Words
+from athanor.engine.tables.schema import ColumnSchema, Schema, Storage
 from athanor.errors import InvalidInput
 from athanor.services.collections.batches import attribute_columns, check_attribute_names, check_whole
 from athanor.services.collections.components import check_components
@@ -33,7 +33,7 @@ from athanor.services.collections.layout import (
 from athanor.services.rows.appending import together, unknown_columns, widened
 
 if TYPE_CHECKING:
-    from athanor.engine.segments import Written
+    from athanor.engine.tables.segments import Written
 
 _AT_ONCE = 16 * 2**20  # bytes of rows that are made at a time; some times as much is in memory meanwhile
 _SEGMENT = 128 * 2**20  # bytes of a segment before it is packed
@@ -61,8 +61,8 @@ class Shaping:
 
     def __call__(self, written: Written, folder: Path) -> Written:
         """The rows in the layout of the collection, all of them. Raises InvalidInput naming row and column."""
-        from athanor.engine.frames import to_frame
-        from athanor.engine.segments import SegmentWriter
+        from athanor.engine.tables.frames import to_frame
+        from athanor.engine.tables.segments import SegmentWriter
 
         self._check_whole(written)
         schema = self._named(written.schema)
@@ -178,10 +178,10 @@ class Shaping:
         """The rows, as many at a time as memory has room for in the wanted layout, and how many came before them."""
         import polars as pl
 
-        from athanor.engine.facts import by_name
-        from athanor.engine.frames import texts as as_texts
-        from athanor.engine.frames import to_dataset
-        from athanor.engine.segments import scan_segment, scan_segments
+        from athanor.engine.profiling.facts import by_name
+        from athanor.engine.tables.frames import texts as as_texts
+        from athanor.engine.tables.frames import to_dataset
+        from athanor.engine.tables.segments import scan_segment, scan_segments
 
         self._check_texts([file.path for file in written.segments], written.schema, schema)
         step, n_before = rows_at_once(wanted, _AT_ONCE), 0
@@ -265,8 +265,8 @@ class Shaping:
         """
         import polars as pl
 
-        from athanor.engine.facts import by_name
-        from athanor.engine.segments import scan_segments
+        from athanor.engine.profiling.facts import by_name
+        from athanor.engine.tables.segments import scan_segments
 
         if self.how.format != "csv":
             return
@@ -299,8 +299,8 @@ class Shaping:
 
 def _lowest_index(paths: Sequence[Path], column: str) -> int | None:
     """The lowest index in the sparse vectors of some segments; None where no vector has an entry."""
-    from athanor.engine.facts import by_name
-    from athanor.engine.segments import scan_segment
+    from athanor.engine.profiling.facts import by_name
+    from athanor.engine.tables.segments import scan_segment
 
     found = [
         scan_segment(path)[0].select(by_name([column]).struct.field("indices").list.min().min()).collect().item()

@@ -15,8 +15,8 @@ from athanor.core.audit import audited
 from athanor.core.dataset import Segment, StoredDataset
 from athanor.core.names import check_name
 from athanor.core.ports import BlobStore, Records, Transaction
-from athanor.engine import cells
-from athanor.engine.schema import Schema
+from athanor.engine.tables import cells
+from athanor.engine.tables.schema import Schema
 from athanor.errors import InvalidInput
 from athanor.services.collections.batches import check_ids
 from athanor.services.collections.changes import Labels, Values, attribute_column, with_rows, with_values, with_vectors
@@ -180,7 +180,7 @@ class CollectionRows:
         Raises InvalidInput where the file has not as many rows as the collection, Conflict where others keep changing
         the collection meanwhile.
         """
-        from athanor.engine.inference import infer
+        from athanor.engine.tables.inference import infer
 
         actor.need(Scope.DATA_WRITE)
         attribute = check_name(attribute, field="attribute_name")

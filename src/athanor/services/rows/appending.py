@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from athanor.core.dataset import Segment, SegmentKind
-from athanor.engine import cells
-from athanor.engine.conform import conform
-from athanor.engine.dataset import Dataset
-from athanor.engine.schema import ColumnSchema, Schema, Storage, vector_missing
+from athanor.engine.tables import cells
+from athanor.engine.tables.conform import conform
+from athanor.engine.tables.dataset import Dataset
+from athanor.engine.tables.schema import ColumnSchema, Schema, Storage, vector_missing
 from athanor.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from athanor.engine.segments import Deleted
+    from athanor.engine.tables.segments import Deleted
 
 
 def came_already(segments: Sequence[Segment], sha256: str) -> bool:
@@ -76,9 +76,9 @@ def with_vectors_as(path: Path, schema: Schema) -> Dataset | None:
     """
     import polars as pl
 
-    from athanor.engine.frames import frame_type
-    from athanor.engine.inference import infer
-    from athanor.engine.segments import read_segments, scan_segment
+    from athanor.engine.tables.frames import frame_type
+    from athanor.engine.tables.inference import infer
+    from athanor.engine.tables.segments import read_segments, scan_segment
 
     scan, found = scan_segment(path)
     fine = {column.name: {frame_type(column), pl.Null()} for column in schema.columns}
@@ -116,7 +116,7 @@ def needed(paths: Sequence[Path], schema: Schema) -> Schema:
     """The schema as segments need it that were read as `schema` says."""
     import polars as pl
 
-    from athanor.engine.segments import scan_segment
+    from athanor.engine.tables.segments import scan_segment
 
     given = []
     for path in paths:
@@ -141,8 +141,8 @@ def judged(paths: Sequence[Path], deleted: Deleted | None, schema: Schema) -> Sc
 
     The first rows of a dataset that grows say little: one row has only constants.
     """
-    from athanor.engine.inference import infer
-    from athanor.engine.segments import scan_segments
+    from athanor.engine.tables.inference import infer
+    from athanor.engine.tables.segments import scan_segments
 
     asked = Schema(tuple(column for column in schema.columns if not column.is_given and column.dim is None))
     if not asked.columns:

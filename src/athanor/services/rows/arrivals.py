@@ -19,18 +19,18 @@ from athanor.core.dataset import Segment
 from athanor.core.ports import BlobStore, Records, Transaction
 from athanor.engine import memory
 from athanor.engine.readers import LARGEST_INFLATED
+from athanor.engine.readers.apart import Read, Reading, read_apart, read_here
 from athanor.engine.readers.containers import container_kind, packing, plain
-from athanor.engine.reading_apart import Read, Reading, read_apart, read_here
-from athanor.engine.schema import Schema
+from athanor.engine.tables.schema import Schema
 from athanor.errors import Conflict, InvalidInput, NotFound, TooLarge, Unavailable
 from athanor.services.rows import row_ids
 from athanor.services.rows.appending import with_vectors_as
 from athanor.services.rows.keeping import Keeping, Kept
 
 if TYPE_CHECKING:
-    from athanor.engine.dataset import Dataset
     from athanor.engine.readers import ReaderOptions
-    from athanor.engine.segments import SegmentFile, Written
+    from athanor.engine.tables.dataset import Dataset
+    from athanor.engine.tables.segments import SegmentFile, Written
 
 log = logging.getLogger(__name__)
 
@@ -169,8 +169,8 @@ class Arrivals:
     @contextmanager
     def of_table(self, table: Dataset, *, actor: Actor, id_column: str | None) -> Iterator[Arrival]:
         """The rows of a table in memory, their blobs kept; those go again when the block raises."""
-        from athanor.engine.frames import to_frame
-        from athanor.engine.segments import write_segment
+        from athanor.engine.tables.frames import to_frame
+        from athanor.engine.tables.segments import write_segment
 
         with self.folder() as folder:
             file = write_segment(to_frame(table), folder / "rows.parquet")
@@ -200,7 +200,7 @@ class Arrivals:
 
         check  raises InvalidInput for what was read and is not wanted
         """
-        from athanor.engine.segments import read_segments
+        from athanor.engine.tables.segments import read_segments
 
         with self.folder() as folder:
             written = self._read(path, folder, filename, options, schema, is_profiled=False).written
@@ -225,7 +225,7 @@ class Arrivals:
 
     def check_room(self, n_rows: int, schema: Schema) -> None:
         """Raises TooLarge where so many rows are more than one who asks may have in memory."""
-        from athanor.engine.segments import row_bytes
+        from athanor.engine.tables.segments import row_bytes
 
         if n_rows * sum(map(row_bytes, schema.columns)) > self._room():
             raise TooLarge(f"{n_rows:,} rows of this width are too many at a time for the memory. Send them in parts.")
@@ -292,8 +292,8 @@ class Arrivals:
 
 def _fitting(files: Sequence[SegmentFile], schema: Schema, folder: Path) -> tuple[SegmentFile, ...]:
     """The segments in their order, those written anew that keep vectors otherwise than `schema` says."""
-    from athanor.engine.frames import to_frame
-    from athanor.engine.segments import write_segment
+    from athanor.engine.tables.frames import to_frame
+    from athanor.engine.tables.segments import write_segment
 
     fitting = []
     for number, file in enumerate(files):

@@ -111,7 +111,7 @@ def _merge(tail: _Tail, blobs: BlobStore, folder: Path, keeping: Keeping, now: d
     """The tail as one segment of rows, behind one of tombstones where rows before the tail were deleted in it."""
     import polars as pl
 
-    from athanor.engine.segments import ids_of, scan_segments
+    from athanor.engine.tables.segments import ids_of, scan_segments
 
     left = content(tail.segments, tail.id_column)
     paths, without = left.files(blobs)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from athanor.core.dataset import DatasetVersion, Segment, SegmentKind
 from athanor.core.ports import BlobStore, Transaction
-from athanor.engine.schema import Schema
+from athanor.engine.tables.schema import Schema
 from athanor.services.rows.row_ids import may_share
 from athanor.services.versions import segments_of
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from athanor.engine.segments import Deleted
+    from athanor.engine.tables.segments import Deleted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Part:
 
     def scan(self, schema: Schema) -> pl.LazyFrame:
         """Its rows that are left."""
-        from athanor.engine.segments import scan_segments
+        from athanor.engine.tables.segments import scan_segments
 
         return scan_segments([self.path], schema, without=self.deleted)
 
@@ -60,7 +60,7 @@ class Content:
 
     def files(self, blobs: BlobStore) -> tuple[list[Path], Deleted | None]:
         """What `scan_segments` and `read_segments` take."""
-        from athanor.engine.segments import Deleted
+        from athanor.engine.tables.segments import Deleted
 
         parts = list(self.parts(blobs))
         tombstones = {place: part.deleted.tombstones[0] for place, part in enumerate(parts) if part.deleted is not None}
@@ -68,7 +68,7 @@ class Content:
         return [part.path for part in parts], deleted
 
     def _deleted(self, place: int, blobs: BlobStore) -> Deleted | None:
-        from athanor.engine.segments import Deleted
+        from athanor.engine.tables.segments import Deleted
 
         later = self.tombstones.get(place, ())
         hitting = [tombstone for tombstone in later if may_share(self.rows[place], tombstone, blobs)]

@@ -13,7 +13,7 @@ from athanor.core.actor import Actor
 from athanor.core.audit import audited
 from athanor.core.dataset import DatasetVersion, Segment
 from athanor.core.ports import BlobStore, Records, Transaction
-from athanor.engine.schema import Schema
+from athanor.engine.tables.schema import Schema
 from athanor.errors import AthanorError, Conflict
 from athanor.services.rows import compaction, row_ids
 from athanor.services.rows.appending import came_already, is_time_to_judge, judged, meaning, needed, together, widened

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from athanor.engine.readers import Reject
-    from athanor.engine.segments import SegmentFile
+    from athanor.engine.tables.segments import SegmentFile
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class Keeping:
 
         hashes  of its ids, where rows have ids
         """
-        from athanor.engine.segments import write_segment
+        from athanor.engine.tables.segments import write_segment
 
         made = new_id()
         file = write_segment(frame, folder / f"{made}.parquet")

@@ -9,7 +9,7 @@ import numpy as np
 
 from athanor.core.dataset import Segment
 from athanor.core.ports import BlobStore
-from athanor.engine.schema import Schema
+from athanor.engine.tables.schema import Schema
 from athanor.errors import NotFound
 from athanor.services.rows import row_ids
 from athanor.services.rows.contents import content
@@ -24,9 +24,9 @@ def rows_named(
     """The live rows of these ids, in no order; ids that are not there are left out."""
     import polars as pl
 
-    from athanor.engine.facts import by_name
-    from athanor.engine.frames import frame_type
-    from athanor.engine.segments import scan_segments
+    from athanor.engine.profiling.facts import by_name
+    from athanor.engine.tables.frames import frame_type
+    from athanor.engine.tables.segments import scan_segments
 
     hashes = np.sort(row_ids.hashes_of(ids))
     hitting = [segment for segment in segments if row_ids.may_have(segment, hashes, blobs)]

@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 from athanor.core.dataset import DatasetVersion, Segment, StoredDataset
 from athanor.core.ids import new_id
 from athanor.core.ports import BlobStore, Records, Transaction
-from athanor.engine.schema import Schema
+from athanor.engine.tables.schema import Schema
 from athanor.services.references import clear_blobs, unreferred
 from athanor.services.rows import row_ids
 from athanor.services.rows.arrivals import Arrivals

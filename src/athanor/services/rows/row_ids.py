@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from athanor.core.dataset import Segment, SegmentKind
 from athanor.core.ports import BlobStore
-from athanor.engine.schema import Schema, Storage
+from athanor.engine.tables.schema import Schema, Storage
 from athanor.errors import Conflict, InvalidInput
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def hashes_of(texts: Iterable[str]) -> Hashes:
 
 def ids_in(path: Path, id_column: str, *, first_row: int = 1) -> pl.Series:
     """The ids of a segment's rows as texts. Raises InvalidInput for a row without one, counted from `first_row`."""
-    from athanor.engine.segments import ids_of
+    from athanor.engine.tables.segments import ids_of
 
     ids = ids_of(path, id_column)
     if ids.null_count():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from athanor.core.dataset import DatasetVersion, Segment
 from athanor.core.ports import BlobStore
 from athanor.engine.readers.rejects import REJECTS_HEADER
-from athanor.engine.schema import ColumnSchema, Schema, Storage
+from athanor.engine.tables.schema import ColumnSchema, Schema, Storage
 from athanor.errors import InvalidInput, NotSupported, Unavailable
 from athanor.services.rows.contents import Content
 
@@ -129,7 +129,7 @@ def _parquet(
 ) -> Iterator[bytes]:
     import polars as pl
 
-    from athanor.engine.segments import scan_segments
+    from athanor.engine.tables.segments import scan_segments
 
     with folder as inside:
         paths, without = content.files(blobs)

@@ -17,7 +17,7 @@ from athanor.api.uploads import Spool
 from athanor.core.actor import Scope
 from athanor.core.dataset import DatasetVersion, Origin
 from athanor.core.job import FINAL
-from athanor.engine.schema import Schema
+from athanor.engine.tables.schema import Schema
 from athanor.errors import Conflict
 from athanor.services.ingest import ProfileView
 from athanor.services.versions import DatasetView
@@ -148,8 +148,8 @@ def get_profile_page(dataset: DatasetId, actor: TheActor, services: TheServices,
     found = services.ingest.profile(actor, words.dataset_id(dataset), version=version)
     if found.profile is None:
         return _profile(found)
-    from athanor.engine.profile import Profile
     from athanor.engine.profile_page.page import About, page_policy, profile_page
+    from athanor.engine.profiling.profile import Profile
 
     about = About(
         name=found.dataset.name,

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from athanor.api.dialects.native.bodies import MAX_LABELS, Body, Name, Text, WholeNumber
 from athanor.engine.plan import Plan
-from athanor.engine.schema import ColumnType
+from athanor.engine.tables.schema import ColumnType
 from athanor.engine.target_distribution import TargetDistribution
 from athanor.engine.task import Task
 from athanor.errors import InvalidInput

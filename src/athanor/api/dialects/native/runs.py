@@ -17,7 +17,7 @@ from athanor.api.downloads import DownloadResponse
 from athanor.core.actor import Actor, Scope
 from athanor.core.dataset import Origin
 from athanor.core.job import JobState
-from athanor.engine.model_archive import MEDIA_TYPE as MODEL_TYPE
+from athanor.engine.serving.model_archive import MEDIA_TYPE as MODEL_TYPE
 from athanor.services import Services
 from athanor.services.runs import RunView, Told
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, overload
 
-from athanor.engine import cells
+from athanor.engine.tables import cells
 from athanor.errors import InvalidInput
 
 

@@ -16,7 +16,7 @@ from athanor.api.dialects.vecml.operation import Caller, Operation
 from athanor.api.dialects.vecml.records import read_records
 from athanor.api.dialects.vecml.vector_types import BYTES, storage_of
 from athanor.core.actor import Scope
-from athanor.engine.schema import Storage
+from athanor.engine.tables.schema import Storage
 from athanor.errors import InvalidInput
 from athanor.services.collections.files import UploadHow
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from athanor.engine.schema import Storage
+from athanor.engine.tables.schema import Storage
 from athanor.errors import InvalidInput
 from athanor.services.collections.components import COMPONENTS, UINT8, holds_bytes
 

@@ -1,0 +1,1 @@
+"""Gaussian processes: the kernel, how its scales are found, and how they are asked."""

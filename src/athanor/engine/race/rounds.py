@@ -1,0 +1,418 @@
+"""The race of a run: rounds of fits, a barrier after each, and from the first fit on a usable model on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from athanor.engine.budget import Budget
+from athanor.engine.events import LeaderboardRow, Listener
+from athanor.engine.fitting.checkpoint import CheckpointStore, FoldRecord
+from athanor.engine.fitting.crossfit import FoldFit, fewer_rows
+from athanor.engine.fitting.pool import LATE, NEEDS_ROOM, OUT_OF_MEMORY, Outcome, Pool
+from athanor.engine.fitting.training_set import TrainingSet
+from athanor.engine.plan import Plan
+from athanor.engine.presets import PRESETS
+from athanor.engine.race.incumbent import Incumbent
+from athanor.engine.race.reporter import TOLD_S, Reporter
+from athanor.engine.race.search import Entry, allowance_s, starters, survivors, turns, usable, whole
+from athanor.engine.race.standings import Standings
+from athanor.errors import Impossible
+
+FIRST_ROUND = 0.35  # share of the time in which every entry has its first fold
+SLACK = 1.3  # a later fold may take this much longer than the first one did
+REFIT_SLACK, REFIT_S = 2.0, 0.3  # a fit of all rows may take this much longer than the folds say: its view is made, too
+GRACE_S = 0.3  # for fits that were asked to return what they have
+LATE_S, LATE_SHARE = 3.0, 0.25  # beyond its deadline, and of the limit: a fit that does not come back is ended
+ENDING_S = 0.15  # after the last barrier
+FIRST_S = 1.5  # beyond the limit, for the very first one
+TRIES = 3  # of a fold whose process was lost
+
+
+@dataclass(slots=True)
+class Race:
+    """One run's fits. `run` is called once.
+
+    continues  the run was finished before, and goes on with what `plan` allows
+    """
+
+    given: TrainingSet
+    plan: Plan
+    clock: Budget
+    pool: Pool
+    checkpoints: CheckpointStore
+    tell: Listener
+    continues: bool = False
+    _starters: Sequence[Entry] = field(init=False)
+    _standings: Standings = field(init=False)
+    _reporter: Reporter = field(init=False)
+    _incumbent: Incumbent = field(init=False)
+    _workers: int = field(init=False)
+    _failed: dict[str, str] = field(default_factory=dict, init=False)
+    _lost: dict[tuple[str, int], int] = field(default_factory=dict, init=False)
+    _max_rows: dict[str, int | None] = field(default_factory=dict, init=False)  # of trials that had too little memory
+    _lightened: set[str] = field(default_factory=set, init=False)  # trials of which that was told
+    _alone: set[str] = field(default_factory=set, init=False)  # trials whose fits need all the memory
+    _has_news: bool = field(default=False, init=False)  # a fold was fitted since the last barrier
+    _is_abandoned: bool = field(default=False, init=False)  # fits did not come back when they were called in
+    _is_refitting: bool = field(default=False, init=False)  # the folds are done, the members are fitted on all rows
+
+    def __post_init__(self) -> None:
+        begun = starters(self.given, self.plan)
+        self._starters = whole(begun, self._of_folds()) if self.continues else begun
+        known = {entry.trial: entry for entry in begun}
+        if self.continues:  # what is served may be made of trials in whose place others were begun
+            known = {turn.trial: turn for entry in self._starters for turn in turns(entry)}
+        preset = PRESETS[self.plan.preset]
+        self._standings = Standings(
+            self.given,
+            self.checkpoints,
+            known,
+            is_refitted=preset.is_refit,
+            max_members=preset.max_members,
+            seed=self.plan.seed,
+        )
+        self._reporter = Reporter(
+            self._standings,
+            self.clock,
+            self.tell,
+            memory=lambda: (self.pool.memory, self.pool.memory_limit),
+            schedule=frozenset(entry.trial for entry in self._starters),
+        )
+        self._incumbent = Incumbent(
+            self._standings, self.plan, self.clock, self.checkpoints, self._reporter, self.continues
+        )
+        self._workers = self.pool.size
+
+    def run(self) -> str:
+        """Fit until the schedule or the time ends; in words which. Raises Impossible where no model came of it."""
+        self._restore()
+        runners: Sequence[Entry] = self._starters
+        while runners:
+            n_before = len(self._standings.records)
+            self._rounds(runners)
+            runners = self._comebacks() if len(self._standings.records) > n_before else []
+        if self._incumbent.weights is None:  # nothing new could be fitted: what an earlier attempt finished decides
+            self._barrier(None, self._sound())
+        if self._incumbent.weights is None:
+            raise Impossible(self._why_nothing())
+        self._refit()
+        self._incumbent.settle()
+        self._look_ahead()
+        self._reporter.progress("finished", fraction=1.0)
+        return self._reason()
+
+    def _rounds(self, runners: Sequence[Entry]) -> None:
+        """Fold by fold of the runners, with a barrier after each; those drop out for whom there is no time."""
+        is_first = self._incumbent.weights is None and not self.continues
+        for fold in range(self.given.n_folds):
+            self._round(fold, runners)
+            runners = [entry for entry in runners if self._is_sound(entry.trial)]
+            is_over = self._fits_left_s() <= 0
+            if not is_over:
+                runners = self._survivors(runners)
+            if self._has_news or not self.clock.is_timed:
+                # Those that come back are weighed beside all others, and count when they have caught up.
+                self._barrier(fold + 1, runners) if is_first else self._barrier(None, self._sound())
+            if is_over or not runners:
+                return
+            if self._is_perfect():
+                members = self._incumbent.members(without=self._failed)
+                runners = [entry for entry in runners if entry.trial in members]
+
+    def _refit(self) -> None:
+        """Fit the members once more, on all rows, where such models are served and there is time."""
+        weights = self._incumbent.weights
+        if weights is None or not self._standings.is_refitted or self.clock.finishing:
+            return
+        self._is_refitting = True
+        self.pool.take_time()
+        members = [entry for entry in self._sound() if entry.trial in weights.shares]
+        self._round(self.given.n_folds, members)
+        left = [entry.label for entry in members if self._standings.served(entry.trial)[0].fold != self.given.n_folds]
+        if left:
+            self._reporter.warn(
+                f"{', '.join(left)}: not fitted once more on all rows. The models of the folds answer in its place: as "
+                "well, but more slowly."
+            )
+
+    def _comebacks(self) -> list[Entry]:
+        """Trials that dropped out for want of time, and for which there is some after all."""
+        if not self.clock.is_timed or self._fits_left_s() <= 0 or self._is_perfect():
+            return []
+        unfinished = [entry for entry in self._sound() if not self._standings.is_complete(entry.trial)]
+        ranked = sorted(unfinished, key=lambda entry: (-self._utility(entry), entry.trial))
+        costs = {entry.trial: self._cost_s(entry) for entry in ranked}
+        left_s = self._fits_left_s()
+        return survivors(
+            [entry for entry in ranked if costs[entry.trial] <= left_s], costs, left_s=left_s, workers=self._workers
+        )
+
+    def _cost_s(self, entry: Entry) -> float:
+        """Seconds that the folds take which a trial lacks, one after the other."""
+        n_left = self.given.n_folds - self._standings.n_finished(entry.trial)
+        return self._standings.fold_s(entry.trial) * n_left
+
+    def _sound(self) -> list[Entry]:
+        return [entry for entry in self._standings.entries.values() if self._is_sound(entry.trial)]
+
+    def _utility(self, entry: Entry) -> float:
+        return self._standings.utility({entry.trial: 1.0}, self._standings.n_finished(entry.trial))
+
+    def _is_perfect(self) -> bool:
+        """Whether no model can be better. Under a trial budget all trials are fitted nevertheless, as was asked."""
+        weights = self._incumbent.weights
+        return self.clock.is_timed and weights is not None and weights.score == self.given.metric.perfect
+
+    def _reason(self) -> str:
+        if self.clock.finishing:
+            return "finish requested"
+        if not self.clock.is_timed:
+            return "schedule complete"
+        if all(self._standings.is_complete(entry.trial) or entry.trial in self._failed for entry in self._starters):
+            return "schedule complete"
+        return "nothing more to gain" if self._is_perfect() and self._fits_left_s() > 0 else "time limit"
+
+    def leaderboard(self) -> tuple[LeaderboardRow, ...]:
+        """Every trial that has a fold, and the ensemble; what is served stands on top."""
+        return self._standings.leaderboard(self._incumbent.weights)
+
+    def _barrier(self, cap: int | None, runners: Sequence[Entry]) -> None:
+        self._incumbent.weigh(
+            [entry.trial for entry in runners],
+            cap=cap,
+            without=self._failed,
+            has_news=self._has_news,
+            kept_back_s=GRACE_S,
+        )
+        self._has_news = False
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        self._reporter.outlook(self._starters, workers=self._workers, is_perfect=self._is_perfect())
+
+    # --- rounds -------------------------------------------------------------------------------------------------------
+
+    def _round(self, fold: int, runners: Sequence[Entry]) -> None:
+        """Fit one fold of each runner, some at a time."""
+        waiting = [
+            FoldFit(
+                trial=entry.trial,
+                family=entry.family,
+                options=entry.options,
+                fold=fold,
+                seed=self.plan.seed,
+                max_rows=self._max_rows.get(entry.trial),
+            )
+            for entry in runners
+            if (entry.trial, fold) not in self._standings.records
+        ]
+        kept_s = (1 - FIRST_ROUND) * self._fits_left_s() if fold == 0 and self.clock.is_timed else 0.0
+        later = 0 if fold == 0 else len(runners) * max(self.given.n_folds - fold - 1, 0)
+        under_way: dict[str, FoldFit] = {}
+        while waiting or under_way:
+            while waiting and self._has_place(waiting[0], under_way) and self._may_start():
+                share_s = self._share_s(len(waiting) + later, kept_s) if self.clock.is_timed else None
+                order = self._with_room(self._timed(waiting.pop(0), share_s))
+                self.pool.submit(order)
+                under_way[order.trial] = order
+            if not under_way:
+                return
+            outcomes = self.pool.wait(min(TOLD_S, max(self._fits_left_s(), 0.0)))
+            if not outcomes and self._fits_left_s() <= 0:
+                outcomes = self._call_in(len(under_way))
+            elif not outcomes:
+                outcomes = self._end_late(under_way)
+            for outcome in outcomes:
+                del under_way[outcome.order.trial]
+                waiting[:0] = self._note(outcome)
+            self._reporter.progress(self._spelled(fold))
+
+    def _has_place(self, order: FoldFit, under_way: Mapping[str, FoldFit]) -> bool:
+        """Whether the fit may start beside those under way: one that needs all the memory waits for them to end."""
+        if not under_way:
+            return True
+        if self._is_alone(order) or any(map(self._is_alone, under_way.values())):
+            return False
+        return len(under_way) < self._workers
+
+    def _is_alone(self, order: FoldFit) -> bool:
+        return order.trial in self._alone
+
+    def _with_room(self, order: FoldFit) -> FoldFit:
+        """The order with the memory that it may take now, and what it could have if it ran alone."""
+        room = self.pool.room
+        if room is None:
+            return order
+        return replace(order, memory=room if self._is_alone(order) else room // self._workers, room=room)
+
+    def _share_s(self, waiting: int, kept_s: float) -> float:
+        return allowance_s(max(self._fits_left_s() - kept_s, 0.0), waiting=waiting, workers=self._workers)
+
+    def _timed(self, order: FoldFit, share_s: float | None) -> FoldFit:
+        """The order with its deadline. Under a trial budget there is none: nothing may come from the clock."""
+        if share_s is None:
+            return order
+        first = self._standings.records.get((order.trial, 0))
+        wanted_s = share_s if first is None else max(share_s, SLACK * first.fit_s)
+        return replace(order, deadline=self.clock.clock() + min(wanted_s, max(self._fits_left_s(), 0.0)))
+
+    def _may_start(self) -> bool:
+        """Whether there is time for another fit: always for the first one, be it cut after one step."""
+        if self._fits_left_s() > 0:
+            return True
+        return not (self._standings.records or self.clock.finishing or self._is_abandoned)
+
+    def _call_in(self, under_way: int) -> list[Outcome]:
+        """Ask the fits under way for what they have; end those that do not answer."""
+        self.pool.hurry()
+        left_s = self.clock.left_s()
+        patience_s = GRACE_S
+        if not self._standings.records:  # without this one there is no model at all
+            patience_s = max(left_s - GRACE_S, FIRST_S + min(left_s, 0.0), GRACE_S)
+        until = self.clock.clock() + patience_s
+        outcomes: list[Outcome] = []
+        while len(outcomes) < under_way and self.clock.clock() < until:
+            outcomes += self.pool.wait(until - self.clock.clock())
+        late = self.pool.abandon()
+        self._is_abandoned = bool(late)
+        return outcomes + late
+
+    def _end_late(self, under_way: Mapping[str, FoldFit]) -> list[Outcome]:
+        """End the fits that are far beyond their deadlines: in them a library does not come back to be asked."""
+        if not self._standings.records:
+            return []
+        latest = self.clock.clock() - max(LATE_S, LATE_SHARE * (self.plan.time_limit_s or 0.0))
+        late = [trial for trial, order in under_way.items() if order.deadline is not None and order.deadline < latest]
+        return self.pool.abandon(late) if late else []
+
+    def _note(self, outcome: Outcome) -> list[FoldFit]:
+        """Take note of an outcome; the fits to try again."""
+        record, order = outcome.record, outcome.order
+        if record is None and outcome.lost is not None:
+            # Its process may have died after it had kept the fold and before it could say so.
+            record = self.checkpoints.record(order.trial, order.fold)
+        if record is None and outcome.lost == LATE:
+            record = self.checkpoints.take_snapshot(order.trial, order.fold)
+        if record is not None:
+            self._take(record)
+        elif outcome.failed is not None:
+            self._give_up(order, outcome.failed)
+        elif outcome.lost != LATE:
+            return self._again(order, outcome.lost or "")
+        elif self._fits_left_s() > 0:  # others go on: this one would not come back the next time either
+            self._give_up(order, f"its fit of {self._spelled(order.fold)} did not come back in time")
+        return []
+
+    def _again(self, order: FoldFit, lost: str) -> list[FoldFit]:
+        """What to do about a fold whose process was lost: the same again, with less where memory ran out."""
+        label, key = self._standings.entries[order.trial].label, (order.trial, order.fold)
+        if lost in {NEEDS_ROOM, OUT_OF_MEMORY} and self._workers > 1 and not self._is_alone(order):
+            self._alone.add(order.trial)  # not the fold's fault: too much stood side by side
+            self._reporter.warn(f"{label} needs most of the memory: nothing else is fitted beside it.")
+            return [order]
+        self._lost[key] = self._lost.get(key, 0) + 1
+        if self._lost[key] >= TRIES:
+            self._give_up(order, f"its process was lost {TRIES} times, last by {lost}")
+            return []
+        if lost != OUT_OF_MEMORY:
+            if order.memory is not None:  # a library may break where it gets no memory
+                self._alone.add(order.trial)
+            self._reporter.warn(f"{label}: the process of {self._spelled(order.fold)} ended ({lost}); trying again.")
+            return [order]
+        self._reporter.warn(f"{label}: memory is at its limit; trying with half of the rows.")
+        lighter = fewer_rows(order, int((self.given.folds != order.fold).sum()))
+        self._max_rows[order.trial] = lighter.max_rows
+        return [lighter]
+
+    def _give_up(self, order: FoldFit, reason: str) -> None:
+        entry = self._standings.entries[order.trial]
+        if self._is_refitting:  # its fold models are none the worse
+            self._reporter.warn(f"{entry.label} on all rows: {reason}.")
+            return
+        self._failed[order.trial] = reason
+        self._reporter.failure(entry, reason)
+
+    def _take(self, record: FoldRecord) -> None:
+        """A fold was fitted."""
+        if not self._standings.records:
+            self._reporter.features(record.n_features)
+        self._standings.records[record.trial, record.fold] = record
+        self._has_news = True
+        if record.fold < self.given.n_folds:
+            self._reporter.fold(record, restored=False)
+        if record.lightened and record.trial not in self._lightened:
+            self._lightened.add(record.trial)
+            label = self._standings.entries[record.trial].label
+            self._reporter.warn(f"{label}: memory has no room for all of it. It was fitted with {record.lightened}.")
+        if record.fold < self.given.n_folds and self._standings.is_complete(record.trial):
+            self._reporter.trial(self._standings.entries[record.trial])
+        self._incumbent.save_first(record.trial)
+
+    def _restore(self) -> None:
+        """Take up what an earlier attempt, or the run that is continued, finished."""
+        records, of_folds = self.checkpoints.finished(), self._of_folds()
+        for entry in self._starters:
+            # A trial that goes on in the place of one that the clock cut short has its other folds already.
+            for record in usable(entry, of_folds):
+                records.append(self.checkpoints.adopt(record, entry.trial))
+        for record in records:
+            if record.trial not in self._standings.entries:
+                continue
+            if record.fold < self.given.n_folds:
+                self._standings.records[record.trial, record.fold] = record
+                self._reporter.fold(record, restored=True)
+            elif record.truncated:  # it is not served; now there may be time for a whole one
+                self.checkpoints.drop(record)
+            else:
+                self._standings.records[record.trial, record.fold] = record
+        self._incumbent.restore()
+
+    def _of_folds(self) -> list[FoldRecord]:
+        return [record for record in self.checkpoints.finished() if record.fold < self.given.n_folds]
+
+    def _spelled(self, fold: int) -> str:
+        return f"fold {fold + 1} of {self.given.n_folds}" if fold < self.given.n_folds else "all rows"
+
+    def _is_sound(self, trial: str) -> bool:
+        return trial not in self._failed and self._standings.n_finished(trial) > 0
+
+    def _survivors(self, runners: Sequence[Entry]) -> list[Entry]:
+        """Who goes on. Members of the model on disk do: a model whose members stop can never be compared again."""
+        members = self._incumbent.members(without=self._failed)
+        utilities = {entry.trial: self._utility(entry) for entry in runners}
+        kept = survivors(
+            sorted(runners, key=lambda entry: (entry.trial not in members, -utilities[entry.trial], entry.trial)),
+            {entry.trial: self._cost_s(entry) for entry in runners},
+            left_s=self._fits_left_s() if self.clock.is_timed else None,
+            workers=self._workers,
+        )
+        return [entry for entry in runners if entry in kept]
+
+    # --- the clock ----------------------------------------------------------------------------------------------------
+
+    def _fits_left_s(self) -> float:
+        """Seconds until fits must be back: selecting, saving and ending have their share."""
+        kept_s = 0.0 if self._is_refitting else self._refits_s()
+        return self.clock.left_s() - ENDING_S - GRACE_S - 1.5 * self._incumbent.barrier_s - kept_s
+
+    def _refits_s(self) -> float:
+        """Seconds that fitting the members once more on all rows will take."""
+        weights, n_folds = self._incumbent.weights, self.given.n_folds
+        if weights is None or not self._standings.is_refitted or not self.clock.is_timed:
+            return 0.0
+        lacking = [trial for trial in weights.shares if (trial, n_folds) not in self._standings.records]
+        costs = [self._standings.fold_s(trial) * n_folds / (n_folds - 1) for trial in lacking]
+        return REFIT_S + REFIT_SLACK * max(sum(costs) / self._workers, max(costs, default=0.0)) if lacking else 0.0
+
+    def _why_nothing(self) -> str:
+        if self.clock.finishing and not self._failed:
+            return "The run was asked to finish before its first model was there."
+        if not self._failed:
+            return "The time limit ended before the first model was finished. Give more time, or fewer rows."
+        labels = self._standings.entries
+        by_reason: dict[str, list[str]] = {}
+        for trial, reason in self._failed.items():
+            by_reason.setdefault(reason, []).append(labels[trial].label)
+        reasons = " ".join(f"{', '.join(who)}: {reason}" for reason, who in by_reason.items())
+        return f"No model could be fitted. {reasons}"
