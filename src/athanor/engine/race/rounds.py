@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from athanor.engine.budget import Budget
 from athanor.engine.events import LeaderboardRow, Listener
 from athanor.engine.fitting.checkpoint import CheckpointStore, FoldRecord
-from athanor.engine.fitting.crossfit import FoldFit, fewer_rows
-from athanor.engine.fitting.pool import LATE, NEEDS_ROOM, OUT_OF_MEMORY, Outcome, Pool
+from athanor.engine.fitting.crossfit import FoldFit
+from athanor.engine.fitting.pool import LATE, Outcome, Pool
 from athanor.engine.fitting.training_set import TrainingSet
 from athanor.engine.plan import Plan
 from athanor.engine.presets import PRESETS
 from athanor.engine.race.incumbent import Incumbent
 from athanor.engine.race.reporter import TOLD_S, Reporter
+from athanor.engine.race.retries import TRIES, Retries
 from athanor.engine.race.search import Entry, allowance_s, starters, survivors, turns, usable, whole
 from athanor.engine.race.standings import Standings
 from athanor.errors import Impossible
@@ -26,7 +27,6 @@ GRACE_S = 0.3  # for fits that were asked to return what they have
 LATE_S, LATE_SHARE = 3.0, 0.25  # beyond its deadline, and of the limit: a fit that does not come back is ended
 ENDING_S = 0.15  # after the last barrier
 FIRST_S = 1.5  # beyond the limit, for the very first one
-TRIES = 3  # of a fold whose process was lost
 
 
 @dataclass(slots=True)
@@ -47,12 +47,9 @@ class Race:
     _standings: Standings = field(init=False)
     _reporter: Reporter = field(init=False)
     _incumbent: Incumbent = field(init=False)
-    _workers: int = field(init=False)
+    _retries: Retries = field(init=False)
     _failed: dict[str, str] = field(default_factory=dict, init=False)
-    _lost: dict[tuple[str, int], int] = field(default_factory=dict, init=False)
-    _max_rows: dict[str, int | None] = field(default_factory=dict, init=False)  # of trials that had too little memory
     _lightened: set[str] = field(default_factory=set, init=False)  # trials of which that was told
-    _alone: set[str] = field(default_factory=set, init=False)  # trials whose fits need all the memory
     _has_news: bool = field(default=False, init=False)  # a fold was fitted since the last barrier
     _is_abandoned: bool = field(default=False, init=False)  # fits did not come back when they were called in
     _is_refitting: bool = field(default=False, init=False)  # the folds are done, the members are fitted on all rows
@@ -82,7 +79,7 @@ class Race:
         self._incumbent = Incumbent(
             self._standings, self.plan, self.clock, self.checkpoints, self._reporter, self.continues
         )
-        self._workers = self.pool.size
+        self._retries = Retries(self.pool.size, self._reporter.warn)
 
     def run(self) -> str:
         """Fit until the schedule or the time ends; in words which. Raises Impossible where no model came of it."""
@@ -145,7 +142,7 @@ class Race:
         costs = {entry.trial: self._cost_s(entry) for entry in ranked}
         left_s = self._fits_left_s()
         return survivors(
-            [entry for entry in ranked if costs[entry.trial] <= left_s], costs, left_s=left_s, workers=self._workers
+            [entry for entry in ranked if costs[entry.trial] <= left_s], costs, left_s=left_s, workers=self.pool.size
         )
 
     def _cost_s(self, entry: Entry) -> float:
@@ -189,7 +186,7 @@ class Race:
         self._look_ahead()
 
     def _look_ahead(self) -> None:
-        self._reporter.outlook(self._starters, workers=self._workers, is_perfect=self._is_perfect())
+        self._reporter.outlook(self._starters, workers=self.pool.size, is_perfect=self._is_perfect())
 
     # --- rounds -------------------------------------------------------------------------------------------------------
 
@@ -202,7 +199,7 @@ class Race:
                 options=entry.options,
                 fold=fold,
                 seed=self.plan.seed,
-                max_rows=self._max_rows.get(entry.trial),
+                max_rows=self._retries.max_rows.get(entry.trial),
             )
             for entry in runners
             if (entry.trial, fold) not in self._standings.records
@@ -211,9 +208,9 @@ class Race:
         later = 0 if fold == 0 else len(runners) * max(self.given.n_folds - fold - 1, 0)
         under_way: dict[str, FoldFit] = {}
         while waiting or under_way:
-            while waiting and self._has_place(waiting[0], under_way) and self._may_start():
+            while waiting and self._retries.has_place(waiting[0], under_way.values()) and self._may_start():
                 share_s = self._share_s(len(waiting) + later, kept_s) if self.clock.is_timed else None
-                order = self._with_room(self._timed(waiting.pop(0), share_s))
+                order = self._retries.with_room(self._timed(waiting.pop(0), share_s), self.pool.room)
                 self.pool.submit(order)
                 under_way[order.trial] = order
             if not under_way:
@@ -228,26 +225,8 @@ class Race:
                 waiting[:0] = self._note(outcome)
             self._reporter.progress(self._spelled(fold))
 
-    def _has_place(self, order: FoldFit, under_way: Mapping[str, FoldFit]) -> bool:
-        """Whether the fit may start beside those under way: one that needs all the memory waits for them to end."""
-        if not under_way:
-            return True
-        if self._is_alone(order) or any(map(self._is_alone, under_way.values())):
-            return False
-        return len(under_way) < self._workers
-
-    def _is_alone(self, order: FoldFit) -> bool:
-        return order.trial in self._alone
-
-    def _with_room(self, order: FoldFit) -> FoldFit:
-        """The order with the memory that it may take now, and what it could have if it ran alone."""
-        room = self.pool.room
-        if room is None:
-            return order
-        return replace(order, memory=room if self._is_alone(order) else room // self._workers, room=room)
-
     def _share_s(self, waiting: int, kept_s: float) -> float:
-        return allowance_s(max(self._fits_left_s() - kept_s, 0.0), waiting=waiting, workers=self._workers)
+        return allowance_s(max(self._fits_left_s() - kept_s, 0.0), waiting=waiting, workers=self.pool.size)
 
     def _timed(self, order: FoldFit, share_s: float | None) -> FoldFit:
         """The order with its deadline. Under a trial budget there is none: nothing may come from the clock."""
@@ -305,25 +284,13 @@ class Race:
         return []
 
     def _again(self, order: FoldFit, lost: str) -> list[FoldFit]:
-        """What to do about a fold whose process was lost: the same again, with less where memory ran out."""
-        label, key = self._standings.entries[order.trial].label, (order.trial, order.fold)
-        if lost in {NEEDS_ROOM, OUT_OF_MEMORY} and self._workers > 1 and not self._is_alone(order):
-            self._alone.add(order.trial)  # not the fold's fault: too much stood side by side
-            self._reporter.warn(f"{label} needs most of the memory: nothing else is fitted beside it.")
-            return [order]
-        self._lost[key] = self._lost.get(key, 0) + 1
-        if self._lost[key] >= TRIES:
+        """What to do about a fold whose process was lost."""
+        label, n_rows = self._standings.entries[order.trial].label, int((self.given.folds != order.fold).sum())
+        again = self._retries.again(order, lost, label=label, place=self._spelled(order.fold), n_rows=n_rows)
+        if again is None:
             self._give_up(order, f"its process was lost {TRIES} times, last by {lost}")
             return []
-        if lost != OUT_OF_MEMORY:
-            if order.memory is not None:  # a library may break where it gets no memory
-                self._alone.add(order.trial)
-            self._reporter.warn(f"{label}: the process of {self._spelled(order.fold)} ended ({lost}); trying again.")
-            return [order]
-        self._reporter.warn(f"{label}: memory is at its limit; trying with half of the rows.")
-        lighter = fewer_rows(order, int((self.given.folds != order.fold).sum()))
-        self._max_rows[order.trial] = lighter.max_rows
-        return [lighter]
+        return [again]
 
     def _give_up(self, order: FoldFit, reason: str) -> None:
         entry = self._standings.entries[order.trial]
@@ -385,7 +352,7 @@ class Race:
             sorted(runners, key=lambda entry: (entry.trial not in members, -utilities[entry.trial], entry.trial)),
             {entry.trial: self._cost_s(entry) for entry in runners},
             left_s=self._fits_left_s() if self.clock.is_timed else None,
-            workers=self._workers,
+            workers=self.pool.size,
         )
         return [entry for entry in runners if entry in kept]
 
@@ -403,7 +370,7 @@ class Race:
             return 0.0
         lacking = [trial for trial in weights.shares if (trial, n_folds) not in self._standings.records]
         costs = [self._standings.fold_s(trial) * n_folds / (n_folds - 1) for trial in lacking]
-        return REFIT_S + REFIT_SLACK * max(sum(costs) / self._workers, max(costs, default=0.0)) if lacking else 0.0
+        return REFIT_S + REFIT_SLACK * max(sum(costs) / self.pool.size, max(costs, default=0.0)) if lacking else 0.0
 
     def _why_nothing(self) -> str:
         if self.clock.finishing and not self._failed:
