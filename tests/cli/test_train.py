@@ -18,11 +18,9 @@ import pytest
 
 from athanor.cli import train
 from athanor.cli.training import print_result
-from athanor.engine.fitting.learners import import_learners
 from athanor.engine.leaderboard import read_leaderboard
 from athanor.engine.learn import Result
 from athanor.engine.scores import MeasuredOn, Scores
-from athanor.errors import InvalidInput
 
 pytestmark = pytest.mark.timeout(150)
 
@@ -292,10 +290,3 @@ def test_a_quantile_is_learned_when_that_is_asked_for(flats, athanor, tmp_path):
         shares[level] = (pl.read_csv(flats)["price"] < answers).mean()
     assert shares["0.1"] < 0.35
     assert shares["0.9"] > 0.65
-
-
-def test_a_family_may_be_left_out_by_any_of_its_names():
-    import_learners()
-    assert train._families(["rf", "XGB", "random_forest", "LightGBM"]) == ("random_forest", "xgboost", "lightgbm")
-    with pytest.raises(InvalidInput, match="No model family named 'oracle'"):
-        train._families(["oracle"])

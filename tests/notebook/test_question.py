@@ -3,7 +3,7 @@
 import pytest
 
 from athanor.engine.target_distribution import TargetDistribution
-from athanor.errors import InvalidInput, NotFound
+from athanor.errors import InvalidInput
 from athanor.notebook.question import distribution_of, names_of, plan_of, seconds, size_bytes, types_of
 
 
@@ -48,8 +48,9 @@ def test_without_processes_of_its_own_a_plan_has_no_number_of_them():
     assert a_plan(cores=0).cores is None
 
 
-def test_a_family_that_does_not_exist_is_refused():
-    with pytest.raises(NotFound, match=r"Known: .*lightgbm"):
+def test_a_family_is_left_out_by_any_of_its_names_and_one_that_does_not_exist_is_refused():
+    assert a_plan(excluded_families=["RF", "Light GBM"]).excluded_families == ("random_forest", "lightgbm")
+    with pytest.raises(InvalidInput, match=r"Known: .*lightgbm"):
         a_plan(excluded_families=["lightgbn"])
 
 

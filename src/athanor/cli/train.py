@@ -122,6 +122,7 @@ def train(
         member=member,
         dim=dim,
     )
+    from athanor.engine.models import families_meant
     from athanor.engine.plan import Plan
 
     limit_s = limit_of(time_limit or DEFAULT_TIME) if time_limit or max_trials is None else None
@@ -132,7 +133,7 @@ def train(
         cores=cores,
         seed=seed,
         preset=preset,
-        excluded_families=_families(without),
+        excluded_families=families_meant(without or (), field="without"),
         ensemble=ensemble,
     )
     question = Question(
@@ -148,22 +149,6 @@ def train(
     model, notes = _free_folder(out, file)
     asked = Asked(file=file.absolute(), options=options, question=question, plan=plan, rows_for=memory_of(plan))
     Training(asked=asked, file=file, model=model, started=started, limit_s=limit_s, keeps=keep, notes=notes).run()
-
-
-def _families(names: list[str] | None) -> tuple[str, ...]:
-    """The families that are called so, each by its name or another word for it."""
-    from athanor.engine.models import FAMILIES
-
-    known = {
-        word: name for name in FAMILIES.names() for word in (FAMILIES[name].label.lower(), *FAMILIES[name].aliases)
-    }
-    known |= {name: name for name in FAMILIES.names()}
-    for word in names or ():
-        if word.strip().lower() not in known:
-            raise InvalidInput(
-                f"No model family named {word!r}. Known: {', '.join(FAMILIES.names())}.", field="without"
-            )
-    return tuple(dict.fromkeys(known[word.strip().lower()] for word in names or ()))
 
 
 def _free_folder(out: Path | None, file: Path) -> tuple[Path, tuple[str, ...]]:

@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
+from athanor.engine.models import families_meant
 from athanor.engine.plan import Plan
 from athanor.engine.tables.schema import ColumnType
 from athanor.engine.target_distribution import TargetDistribution
@@ -68,7 +69,7 @@ def plan_of(
     seed: int,
     excluded_families: Iterable[str],
 ) -> Plan:
-    """The limits as a plan. Raises InvalidInput, and NotFound for a family that does not exist."""
+    """The limits as a plan. Raises InvalidInput."""
     n_cores = None if cores is None else whole_number(cores, "cores")
     return Plan(
         time_limit_s=seconds(time_limit),
@@ -77,7 +78,7 @@ def plan_of(
         cores=None if n_cores == IN_THIS_PROCESS else n_cores,
         max_trials=None if max_trials is None else whole_number(max_trials, "max_trials"),
         seed=whole_number(seed, "seed"),
-        excluded_families=_families(excluded_families),
+        excluded_families=families_meant(names_of(excluded_families) or (), field="excluded_families"),
     )
 
 
@@ -108,12 +109,3 @@ def names_of(given: Iterable[str] | str | None) -> tuple[str, ...] | None:
     if given is None:
         return None
     return (given,) if isinstance(given, str) else tuple(map(str, given))
-
-
-def _families(given: Iterable[str] | str) -> tuple[str, ...]:
-    from athanor.engine.models import FAMILIES
-
-    names = names_of(given) or ()
-    for name in names:
-        _ = FAMILIES[name]
-    return names

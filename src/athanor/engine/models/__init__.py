@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +15,7 @@ from athanor.engine.metrics import Metric
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import Problem
 from athanor.engine.target_distribution import TargetDistribution
+from athanor.errors import InvalidInput
 from athanor.registry import Registry
 
 Options = Mapping[str, int | float | str | bool]  # a configuration, as data
@@ -171,3 +172,27 @@ FAMILIES: Registry[Family] = Registry(
         "xgboost": "athanor.engine.models.xgboost:XGBOOST",
     },
 )
+
+
+def family_meant(word: str) -> str | None:
+    """The name of the family that a word of a user's stands for: its name, its label or another; None: no family's."""
+    wanted = word.strip().lower()
+    for name in FAMILIES.names():
+        family = FAMILIES[name]
+        if wanted in {name, family.label.lower(), *family.aliases}:
+            return name
+    return None
+
+
+def families_meant(words: Iterable[str], *, field: str) -> tuple[str, ...]:
+    """The names of the families that words of a user's stand for, each once.
+
+    field  that the words were given in, for the error
+
+    Raises InvalidInput where a word stands for none.
+    """
+    found = {word: family_meant(word) for word in words}
+    for word, name in found.items():
+        if name is None:
+            raise InvalidInput(f"No model family named {word!r}. Known: {', '.join(FAMILIES.names())}.", field=field)
+    return tuple(dict.fromkeys(name for name in found.values() if name is not None))

@@ -203,10 +203,6 @@ def family_names(words: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
 
     if not words:  # the learners are not imported for nothing
         return (), []
-    meant = dict(FAMILIES)
-    for name in models.FAMILIES.names():
-        family = models.FAMILIES[name]
-        for word in (name, family.label, *family.aliases):
-            meant[word.lower()] = name
-    found = tuple(dict.fromkeys(meant[word.lower()] for word in words if word.lower() in meant))
-    return found, [word for word in words if word.lower() not in meant]
+    meant = {word: FAMILIES.get(word.lower()) or models.family_meant(word) for word in words}
+    found = tuple(dict.fromkeys(name for name in meant.values() if name is not None))
+    return found, [word for word, name in meant.items() if name is None]
