@@ -90,7 +90,7 @@ class Platform:
     def check(self) -> None:
         """Raises Unavailable while the records cannot be read."""
         with self.records.look(EVERYONE) as transaction:
-            transaction.organizations.find(limit=1)
+            transaction.organizations.first()
 
     def close(self) -> None:
         self.records.close()

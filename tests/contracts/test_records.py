@@ -527,6 +527,21 @@ def test_a_page_is_a_piece_of_the_whole_and_knows_how_much_there_is(records, wor
     assert page.total == 5
 
 
+@pytest.mark.parametrize("where", [None, {"attempt": (2, 3)}, {"attempt": 1}, {"attempt": ()}, {"error": None}])
+@pytest.mark.parametrize("descending", [False, True])
+def test_the_first_is_the_one_that_find_would_give_first(records, world, jobs, where, descending):
+    with records.look(world.id) as tx:
+        found = tx.jobs.find(where, sort="attempt", descending=descending).items
+        assert tx.jobs.first(where, sort="attempt", descending=descending) == (found[0] if found else None)
+
+
+def test_a_first_that_is_locked_is_the_same(records, world, jobs):
+    with records.change(world.id) as tx:
+        assert tx.jobs.first({"attempt": (2, 3)}, lock=True) == jobs[4]
+    with records.look(world.id) as tx, pytest.raises(RuntimeError):
+        tx.jobs.first({"attempt": 2}, lock=True)
+
+
 def test_find_with_a_lock_gives_the_same(records, world, jobs):
     with records.change(world.id) as tx:
         assert tx.jobs.find({"attempt": (2, 3)}, lock=True).items == tx.jobs.find({"attempt": (2, 3)}).items

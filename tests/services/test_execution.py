@@ -138,8 +138,8 @@ def test_of_two_who_saw_the_same_job_the_second_gets_none(world, execution, data
         world.records.look = look
         seen = look(whose)
         with seen as transaction:
-            found = transaction.jobs.find({"state": JobState.QUEUED})
-            assert found.total == 1
+            found = transaction.jobs.first({"state": JobState.QUEUED})
+            assert found is not None
         winner.append(other.claim(Lane.TRAIN))
         return _Seen(found)
 
@@ -153,7 +153,7 @@ class _Seen:
 
     def __init__(self, found):
         self.jobs = self
-        self.find = lambda *_, **__: found
+        self.first = lambda *_, **__: found
 
     def __enter__(self):
         return self

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import wraps
+from inspect import iscoroutinefunction
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
@@ -49,6 +51,9 @@ TheServices = Annotated[Services, Depends(services_of)]
 class GuardedRoute(APIRoute):
     """A route that asks for the key and its scopes first, then for the body, then whether the body is right."""
 
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, _apart(endpoint), **options)
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         needed = [Scope(word) for word in (self.openapi_extra or {}).get(NEEDS, ())]
@@ -70,6 +75,21 @@ class GuardedRoute(APIRoute):
             return await handle(request)
 
         return guarded
+
+
+def _apart(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """A plain function as one that is awaited, and works in the thread pool.
+
+    FastAPI itself would send it there, and its answer once more to be checked, which takes longer than the check.
+    """
+    if iscoroutinefunction(endpoint):
+        return endpoint
+
+    @wraps(endpoint)
+    async def awaited(**given: Any) -> Any:
+        return await run_in_threadpool(endpoint, **given)
+
+    return awaited
 
 
 async def _read_json_body(request: Request) -> None:

@@ -134,6 +134,17 @@ class MemoryCollection(Generic[N]):
         last = None if query.limit is None else query.offset + query.limit
         return Page([self._noun.shape.from_row(row) for row in rows[query.offset : last]], len(rows))
 
+    def first(
+        self,
+        where: Mapping[str, Any] | None = None,
+        *,
+        sort: str = "created_at",
+        descending: bool = False,
+        lock: bool = False,
+    ) -> N | None:
+        found = self.find(where, sort=sort, descending=descending, limit=1, lock=lock).items
+        return found[0] if found else None
+
     def _is_mine(self, row: Row) -> bool:
         return isinstance(self._whose, Everyone) or row[self._noun.owner_field] == self._whose
 

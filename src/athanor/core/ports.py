@@ -79,6 +79,17 @@ class Collection(Protocol[N]):
         """
         ...
 
+    def first(
+        self,
+        where: Mapping[str, Any] | None = None,
+        *,
+        sort: str = "created_at",
+        descending: bool = False,
+        lock: bool = False,
+    ) -> N | None:
+        """The first that `find` would give; None where nothing matches. Nothing is counted."""
+        ...
+
 
 class EventLog(Protocol):
     """The events of jobs. Written in batches by whoever holds the job's token."""

@@ -57,10 +57,10 @@ def give_name(transaction: Transaction, actor: Actor, naming: Naming, object_id:
 def named(transaction: Transaction, actor: Actor, dialect: str, text: str) -> Alias:
     """What the dialect calls `text` for this actor. Raises NotFound."""
     where = {"owner_id": actor.user_id, "dialect": dialect, "text": text}
-    found = transaction.aliases.find(where, limit=1).items
-    if not found:
+    found = transaction.aliases.first(where)
+    if found is None:
         raise NotFound(f"Nothing is named {text!r} here.")
-    return found[0]
+    return found
 
 
 def _free_text(transaction: Transaction, actor: Actor, naming: Naming) -> str:

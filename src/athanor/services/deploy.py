@@ -65,14 +65,13 @@ class Deploy:
         wanted = None if name is None else check_name(name)
         with self._records.look(actor.organization_id) as transaction:
             run = transaction.runs.get(run_id)
-            models = transaction.models.find({"run_id": run.id}, sort="rank", limit=1).items
-            if not models:
+            model = transaction.models.first({"run_id": run.id}, sort="rank")
+            if model is None:
                 state = transaction.jobs.get(run.job_id).state
                 raise Conflict(
                     f"The run is {state.value}. Only one that succeeded has a model to deploy.",
                     code="job-not-completed",
                 )
-            model = models[0]
             is_registered = _version_of(transaction, model) is not None
         with ExitStack() as undo:
             version_id = new_id()
@@ -128,7 +127,7 @@ class Deploy:
 
     def _remove_unrecorded(self, version_id: UUID, artifact: str, actor: Actor) -> None:
         with self._records.look(actor.organization_id) as transaction:
-            is_recorded = bool(transaction.model_versions.find({"id": version_id}, limit=1).items)
+            is_recorded = transaction.model_versions.first({"id": version_id}) is not None
         if not is_recorded:
             self._blobs.delete(artifact)
 
@@ -137,11 +136,11 @@ class Deploy:
     ) -> RegisteredModel:
         """The registered model of the wanted name, or the run's where none is wanted; a new one where there is none."""
         if wanted is None:
-            of_run = transaction.model_versions.find({"run_id": run.id}, descending=True, limit=1).items
-            if of_run:
-                return transaction.registered.get(of_run[0].registered_id, lock=True)
-        elif known := transaction.registered.find({"name": wanted}, limit=1).items:
-            return known[0]
+            of_run = transaction.model_versions.first({"run_id": run.id}, descending=True)
+            if of_run is not None:
+                return transaction.registered.get(of_run.registered_id, lock=True)
+        elif known := transaction.registered.first({"name": wanted}):
+            return known
         now = self._now()
         name = wanted or run.name[: MAX_NAME - len(_SUFFIX)] + _SUFFIX
         registered = RegisteredModel(
@@ -150,7 +149,7 @@ class Deploy:
             project_id=project_id,
             name=name,
             handle=handle_for(
-                name, is_taken=lambda handle: bool(transaction.registered.find({"handle": handle}, limit=1).items)
+                name, is_taken=lambda handle: transaction.registered.first({"handle": handle}) is not None
             ),
             description=run.description,
             owner_id=actor.user_id,
@@ -198,11 +197,11 @@ class Deploy:
     ) -> Deployment:
         """The registered model's one deployment, answering with `version`."""
         now = self._now()
-        found = transaction.deployments.find({"registered_id": registered.id}, limit=1).items
-        if found and found[0].state is DeploymentState.ACTIVE and found[0].version_id == version.id:
-            return found[0]
-        if found:
-            deployment = replace(found[0], state=DeploymentState.ACTIVE, version_id=version.id, updated_at=now)
+        found = transaction.deployments.first({"registered_id": registered.id})
+        if found is not None and found.state is DeploymentState.ACTIVE and found.version_id == version.id:
+            return found
+        if found is not None:
+            deployment = replace(found, state=DeploymentState.ACTIVE, version_id=version.id, updated_at=now)
             transaction.deployments.put(deployment)
         else:
             deployment = Deployment(
@@ -222,5 +221,4 @@ class Deploy:
 
 def _version_of(transaction: Transaction, model: Model) -> ModelVersion | None:
     """The newest version that was registered of the model."""
-    found = transaction.model_versions.find({"model_id": model.id}, descending=True, limit=1).items
-    return found[0] if found else None
+    return transaction.model_versions.first({"model_id": model.id}, descending=True)

@@ -39,11 +39,11 @@ class Execution:
         """Take the job of the lane that has waited longest; None where none waits."""
         where = {"state": JobState.QUEUED, "lane": lane, "executor": self._executor}
         with self._records.look(EVERYONE) as transaction:  # most looks find nothing: they need not lock the store
-            if not transaction.jobs.find(where, limit=1).items:
+            if transaction.jobs.first(where) is None:
                 return None
         with self._records.change(EVERYONE) as transaction:
-            waiting = transaction.jobs.find(where, limit=1, lock=True).items
-            return self._take(transaction, waiting[0]) if waiting else None
+            waiting = transaction.jobs.first(where, lock=True)
+            return None if waiting is None else self._take(transaction, waiting)
 
     def claim_by_id(self, job_id: UUID) -> Job:
         """Take this job. Raises Conflict unless it waits for this executor."""

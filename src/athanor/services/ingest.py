@@ -229,8 +229,8 @@ class Ingest:
             name=name,
             handle=handle_for(
                 name,
-                is_taken=lambda handle: bool(
-                    transaction.datasets.find({"project_id": project.id, "handle": handle}, limit=1).items
+                is_taken=lambda handle: (
+                    transaction.datasets.first({"project_id": project.id, "handle": handle}) is not None
                 ),
             ),
             format=arrival.format,
@@ -282,12 +282,12 @@ class Ingest:
 
 def _profile_job_of(transaction: Transaction, version: DatasetVersion) -> Job | None:
     """The version's last job; None where there is none, or where it came to nothing with other rows than these."""
-    jobs = transaction.jobs.find({"subject_id": version.id}, descending=True, limit=1).items
-    if jobs and jobs[0].state in {JobState.FAILED, JobState.STOPPED}:
-        began = jobs[0].started_at or jobs[0].created_at
+    job = transaction.jobs.first({"subject_id": version.id}, descending=True)
+    if job is not None and job.state in {JobState.FAILED, JobState.STOPPED}:
+        began = job.started_at or job.created_at
         if any(segment.created_at > began for segment in segments_of(transaction, version)):
             return None
-    return jobs[0] if jobs else None
+    return job
 
 
 def _stem(filename: str) -> str:

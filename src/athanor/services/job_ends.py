@@ -13,7 +13,7 @@ def end_job(transaction: Transaction, ended: Job) -> None:
     transaction.jobs.put(ended)
     if ended.follows is None or not ended.is_final or ended.state is JobState.SUCCEEDED:
         return
-    runs = transaction.runs.find({"job_id": ended.id}, limit=1).items
-    for run in runs:
+    run = transaction.runs.first({"job_id": ended.id})
+    if run is not None:
         held = transaction.runs.get(run.id, lock=True)
         transaction.runs.put(replace(held, job_id=ended.follows))

@@ -47,7 +47,7 @@ class Keys:
         """
         with self._records.change(EVERYONE) as transaction:
             admin = self._establish(transaction, admin_name)
-            if transaction.keys.find(limit=1).items:
+            if transaction.keys.first() is not None:
                 return None
             _, text = self._add(
                 transaction, admin, admin_name, ALL_SCOPES, expires_in_days=None, owner_id=admin.user_id
@@ -142,10 +142,9 @@ class Keys:
         return Actor(organization_id=key.organization_id, user_id=key.user_id, scopes=key.scopes, key_id=key.id)
 
     def _first_user(self, transaction: Transaction) -> Actor | None:
-        for organization in transaction.organizations.find(limit=1).items:
-            for user in transaction.users.find({"organization_id": organization.id}, limit=1).items:
-                return Actor(organization_id=organization.id, user_id=user.id, scopes=ALL_SCOPES)
-        return None
+        organization = transaction.organizations.first()
+        user = transaction.users.first({"organization_id": organization.id}) if organization is not None else None
+        return None if user is None else Actor(organization_id=user.organization_id, user_id=user.id, scopes=ALL_SCOPES)
 
     def _establish(self, transaction: Transaction, user_name: str) -> Actor:
         """The first user of the first organization, made where the records are empty."""
@@ -165,9 +164,9 @@ class Keys:
         """The oldest user of the name, or a new one."""
         transaction.organizations.get(actor.organization_id, lock=True)  # two who ask at once make one user
         wanted = check_name(name, field="user")
-        found = transaction.users.find({"name": wanted}, limit=1).items
-        if found:
-            return found[0]
+        found = transaction.users.first({"name": wanted})
+        if found is not None:
+            return found
         now = self._now()
         user = User(id=new_id(), organization_id=actor.organization_id, name=wanted, created_at=now)
         transaction.users.add(user)

@@ -96,13 +96,13 @@ class Predict:
             raise InvalidInput("No rows came. Send at least one object with a value for each column.", field="rows")
         with self._records.look(actor.organization_id) as transaction:
             registered = transaction.registered.get(registered_id)
-            deployments = transaction.deployments.find({"registered_id": registered.id}, limit=1).items
-            if not deployments or deployments[0].state is not DeploymentState.ACTIVE:
+            deployment = transaction.deployments.first({"registered_id": registered.id})
+            if deployment is None or deployment.state is not DeploymentState.ACTIVE:
                 raise Conflict(
                     f"The model {registered.name!r} is not deployed, so it answers nothing. Deploy or start it first.",
                     code="model-not-deployed",
                 )
-            version = transaction.model_versions.get(deployments[0].version_id)
+            version = transaction.model_versions.get(deployment.version_id)
         predictions = self.models.get(version.artifact).predict_rows(rows)
         return Answer(predictions=predictions, registered=registered, version=version)
 

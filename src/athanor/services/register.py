@@ -131,13 +131,12 @@ class Register:
 
 
 def registered_view(transaction: Transaction, model: RegisteredModel) -> RegisteredView:
-    deployments = transaction.deployments.find({"registered_id": model.id}, limit=1).items
     return RegisteredView(
         registered=model,
         versions=tuple(
             transaction.model_versions.find({"registered_id": model.id}, sort="number", descending=True).items
         ),
-        deployment=deployments[0] if deployments else None,
+        deployment=transaction.deployments.first({"registered_id": model.id}),
     )
 
 

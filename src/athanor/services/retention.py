@@ -76,12 +76,10 @@ def _kept(records: Records, runs_folder: Path) -> list[_Kept]:
         except ValueError:
             continue
         with records.look(EVERYONE) as transaction:
-            runs = transaction.runs.find({"id": run_id}, limit=1).items
+            run = transaction.runs.first({"id": run_id})
             jobs = transaction.jobs.find({"subject_id": run_id}).items
-        if runs:  # what no record refers to is somebody else's to remove
-            found.append(
-                _Kept(run_id=run_id, folder=folder, size_bytes=size_of(folder), ended_at=_ended_at(runs[0], jobs))
-            )
+        if run is not None:  # what no record refers to is somebody else's to remove
+            found.append(_Kept(run_id=run_id, folder=folder, size_bytes=size_of(folder), ended_at=_ended_at(run, jobs)))
     return found
 
 

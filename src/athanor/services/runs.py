@@ -316,12 +316,12 @@ class Runs:
 def view_of(transaction: Transaction, run_id: UUID) -> RunView:
     """The run with its job and models. Raises NotFound."""
     run = transaction.runs.get(run_id)
-    versions = transaction.model_versions.find({"run_id": run.id}, descending=True, limit=1).items
+    version = transaction.model_versions.first({"run_id": run.id}, descending=True)
     return RunView(
         run=run,
         job=transaction.jobs.get(run.job_id),
         models=tuple(transaction.models.find({"run_id": run.id}, sort="rank").items),
-        registered_id=versions[0].registered_id if versions else None,
+        registered_id=None if version is None else version.registered_id,
     )
 
 

@@ -220,7 +220,7 @@ def resolve(task: Task, schema: Schema) -> Task:
 
 def _check_validation_is_there(transaction: Transaction, run: Run) -> None:
     wanted = run.validation_version_id
-    if wanted is not None and not transaction.versions.find({"id": wanted}, limit=1).items:
+    if wanted is not None and transaction.versions.first({"id": wanted}) is None:
         raise Conflict(
             "The dataset that the run is validated on was deleted, so it cannot go on. Start a new one.",
             code="dataset-gone",
@@ -277,7 +277,7 @@ def _form(column: ColumnSchema) -> str:
 
 
 def _has_handle(transaction: Transaction, dataset_id: UUID, handle: str) -> bool:
-    return bool(transaction.runs.find({"dataset_id": dataset_id, "handle": handle}, limit=1).items)
+    return transaction.runs.first({"dataset_id": dataset_id, "handle": handle}) is not None
 
 
 def _free_handle(transaction: Transaction, dataset_id: UUID, name: str) -> str:

@@ -34,7 +34,10 @@ def newest_view(transaction: Transaction, dataset: StoredDataset) -> DatasetView
 
 
 def newest_version(transaction: Transaction, dataset_id: UUID) -> DatasetVersion:
-    return transaction.versions.find({"dataset_id": dataset_id}, sort="number", descending=True, limit=1).items[0]
+    newest = transaction.versions.first({"dataset_id": dataset_id}, sort="number", descending=True)
+    if newest is None:
+        raise NotFound("The dataset has no version.")
+    return newest
 
 
 def newest_views(transaction: Transaction, datasets: Sequence[StoredDataset]) -> list[DatasetView]:
@@ -51,10 +54,10 @@ def version_numbered(transaction: Transaction, dataset_id: UUID, number: int | N
     """The version of that number; None: the newest. Raises NotFound."""
     if number is None:
         return newest_version(transaction, dataset_id)
-    found = transaction.versions.find({"dataset_id": dataset_id, "number": number}, limit=1).items
-    if not found:
+    found = transaction.versions.first({"dataset_id": dataset_id, "number": number})
+    if found is None:
         raise NotFound(f"The dataset has no version {number}.")
-    return found[0]
+    return found
 
 
 def segments_of(transaction: Transaction, version: DatasetVersion) -> Sequence[Segment]:
@@ -74,9 +77,9 @@ def is_frozen(transaction: Transaction, version: DatasetVersion) -> bool:
     if version.is_pinned or version.profile_blob is not None:
         return True
     for use in ("version_id", "validation_version_id"):
-        if transaction.runs.find({use: version.id}, limit=1).items:
+        if transaction.runs.first({use: version.id}) is not None:
             return True
-    return bool(transaction.jobs.find({"subject_id": version.id, "state": JobState.RUNNING}, limit=1).items)
+    return transaction.jobs.first({"subject_id": version.id, "state": JobState.RUNNING}) is not None
 
 
 def frozen_end(transaction: Transaction, newest: DatasetVersion) -> int:

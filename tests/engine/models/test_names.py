@@ -28,6 +28,8 @@ def test_each_family_is_named_once():
 
 
 def test_a_word_that_means_no_family_is_told_with_those_that_do():
-    with pytest.raises(InvalidInput, match=r"No model family named 'oracle'\. Known: catboost, extra_trees, ") as caught:
+    with pytest.raises(
+        InvalidInput, match=r"No model family named 'oracle'\. Known: catboost, extra_trees, "
+    ) as caught:
         families_meant(["rf", "oracle"], field="without")
     assert caught.value.field == "without"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from functools import cache
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    bindparam,
     delete,
     func,
     insert,
@@ -47,12 +49,12 @@ class SqlCollection(Generic[N]):
             self._connection.execute(insert(self._table), row)
 
     def get(self, id: UUID, *, lock: bool = False) -> N:  # noqa: A002
-        statement = select(self._table).where(self._table.c.id == id, self._mine())
+        statement = _by_id(self._table, None if isinstance(self._whose, Everyone) else self._noun.owner_field)
         if lock:
             self._check_may_lock()
             statement = statement.with_for_update(key_share=True)
         with in_our_words():
-            row = self._connection.execute(statement).mappings().one_or_none()
+            row = self._connection.execute(statement, {"id": id, "owner": self._whose}).mappings().one_or_none()
         if row is None:
             raise self._not_found(id)
         return self._noun.shape.from_row({**row})
@@ -92,20 +94,37 @@ class SqlCollection(Generic[N]):
             self._check_may_lock()
         if not can_match(query):
             return Page([], 0)
-        matches = and_(self._mine(), *self._conditions(query))
-        items: list[N] = []
         with in_our_words():
-            if query.limit != 0:
-                statement = self._in_order(select(self._table).where(matches), query)
-                if lock:
-                    statement = statement.with_for_update(skip_locked=True, key_share=True)
-                rows = self._connection.execute(statement).mappings()
-                items = [self._noun.shape.from_row({**row}) for row in rows]
+            items = self._matching(query, lock=lock) if query.limit != 0 else []
             saw_all = query.offset == 0 and (query.limit is None or len(items) < query.limit)
             if saw_all:
                 return Page(items, len(items))
-            count = select(func.count()).select_from(self._table).where(matches)
+            count = select(func.count()).select_from(self._table).where(*self._conditions(query))
             return Page(items, self._connection.execute(count).scalar_one())
+
+    def first(
+        self,
+        where: Mapping[str, Any] | None = None,
+        *,
+        sort: str = "created_at",
+        descending: bool = False,
+        lock: bool = False,
+    ) -> N | None:
+        query = make_query(self._noun.shape, where, search=None, sort=sort, descending=descending, limit=1, offset=0)
+        if lock:
+            self._check_may_lock()
+        if not can_match(query):
+            return None
+        with in_our_words():
+            found = self._matching(query, lock=lock)
+        return found[0] if found else None
+
+    def _matching(self, query: Query, *, lock: bool) -> list[N]:
+        statement = self._in_order(select(self._table).where(*self._conditions(query)), query)
+        if lock:
+            statement = statement.with_for_update(skip_locked=True, key_share=True)
+        rows = self._connection.execute(statement).mappings()
+        return [self._noun.shape.from_row({**row}) for row in rows]
 
     def _mine(self) -> ColumnElement[bool]:
         if isinstance(self._whose, Everyone):
@@ -113,7 +132,7 @@ class SqlCollection(Generic[N]):
         return self._table.c[self._noun.owner_field] == self._whose
 
     def _conditions(self, query: Query) -> list[ColumnElement[bool]]:
-        conditions = [self._is_one_of(field, values) for field, values in query.where]
+        conditions = [self._mine(), *(self._is_one_of(field, values) for field, values in query.where)]
         if query.searched:
             # Both sides are lowered by the database, which may do it its own way.
             pattern = func.lower(_escaped(query.text))
@@ -156,6 +175,16 @@ class SqlCollection(Generic[N]):
 
     def _not_found(self, id: UUID) -> NotFound:  # noqa: A002
         return NotFound(f"No {self._noun.word} with id {id}.")
+
+
+@cache
+def _by_id(table: Table, owner: str | None) -> Select[Any]:
+    """Made once: to put a statement together takes longer than to carry it out.
+
+    owner  column that says whose a row is; None: everyone's will do
+    """
+    statement = select(table).where(table.c.id == bindparam("id"))
+    return statement if owner is None else statement.where(table.c[owner] == bindparam("owner"))
 
 
 def check_writes(writes: bool) -> None:

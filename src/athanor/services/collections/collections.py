@@ -271,10 +271,10 @@ class Collections:
     def _place(self, actor: Actor, asked: _Asked) -> _Place:
         with self._records.look(actor.organization_id) as transaction:
             home = find_project(transaction, actor, asked.project)
-            found = transaction.datasets.find({"project_id": home.id, "handle": asked.name}, limit=1).items
-            if not found:
+            found = transaction.datasets.first({"project_id": home.id, "handle": asked.name})
+            if found is None:
                 return _Place(project=home)
-            view = newest_view(transaction, found[0])
+            view = newest_view(transaction, found)
             return _Place(project=home, view=view, segments=segments_of(transaction, view.version))
 
     def _ids(self, actor: Actor, view: DatasetView, batch: VectorBatch) -> Sequence[str] | None:

@@ -38,10 +38,10 @@ class CollectionView:
 def find_collection(transaction: Transaction, actor: Actor, project: str, name: str) -> StoredDataset:
     """The collection of this name in the project of that name. Raises NotFound for either."""
     home = find_project(transaction, actor, project)
-    found = transaction.datasets.find({"project_id": home.id, "handle": name}, limit=1).items
-    if not found:
+    found = transaction.datasets.first({"project_id": home.id, "handle": name})
+    if found is None:
         raise no_collection(name, project)
-    return found[0]
+    return found
 
 
 def no_collection(name: str, project: str) -> NotFound:
@@ -106,7 +106,7 @@ def add_collection(transaction: Transaction, actor: Actor, project: str, view: D
     except NotFound as error:
         raise NotFound(f"The project {project!r} does not exist.") from error
     where = {"project_id": dataset.project_id, "handle": dataset.handle}
-    if transaction.datasets.find(where, limit=1).items:
+    if transaction.datasets.first(where) is not None:
         raise Conflict(
             f"The collection {dataset.handle!r} already exists in project {project!r}. Use it, or choose another name.",
             code=EXISTS,

@@ -201,19 +201,18 @@ class CollectionModels:
 
     def _give_way(self, actor: Actor, dataset_id: UUID, name: str) -> None:
         with self._records.look(actor.organization_id) as transaction:
-            found = transaction.runs.find({"dataset_id": dataset_id, "handle": name}, limit=1).items
-            states = [transaction.jobs.get(run.job_id).state for run in found]
-        for run, state in zip(found, states, strict=True):
-            if state in {JobState.FAILED, JobState.STOPPED}:
-                self._runs.discard(actor, run.id)
+            run = transaction.runs.first({"dataset_id": dataset_id, "handle": name})
+            state = None if run is None else transaction.jobs.get(run.job_id).state
+        if run is not None and state in {JobState.FAILED, JobState.STOPPED}:
+            self._runs.discard(actor, run.id)
 
     def _run(self, actor: Actor, project: str, collection: str, name: str) -> Run:
         with self._records.look(actor.organization_id) as transaction:
             dataset = find_collection(transaction, actor, project, collection)
-            found = transaction.runs.find({"dataset_id": dataset.id, "handle": name}, limit=1).items
-        if not found:
+            found = transaction.runs.first({"dataset_id": dataset.id, "handle": name})
+        if found is None:
             raise NotFound(f"The model {name!r} does not exist in the collection {collection!r}.")
-        return found[0]
+        return found
 
     def _with(self, actor: Actor, project: str, collection: str, names: Sequence[str]) -> _Stored:
         """The collection as it is now. Raises InvalidInput for an attribute that no row has a value of."""
