@@ -161,8 +161,11 @@ def learn(
             validated = validate(folder, held_out, clock=clock, seed=plan.seed, tell=tell)
             if validated is not None:
                 write_scores(folder, validated)
-        if worth_s and worth.has_room(folder, used=workers.memory, limit=workers.memory_limit):
-            worth.measure_worth(folder, store, given, clock=clock, seed=plan.seed, tell=tell)
+        if worth_s:
+            with worth.its_time(clock) as is_enough:
+                why_not = workers.measure(folder, seed=plan.seed, clock=clock) if is_enough else None
+            if why_not is not None:
+                tell(Warned(message=f"What each column is worth was not measured: {why_not}. The model is whole."))
     scores = read_scores(folder)
     found = read_head(folder)["score"]
     score = float("nan") if found is None else float(found)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from athanor.engine import memory
+from athanor.engine.budget import Budget
 from athanor.engine.fitting import nursery
 from athanor.engine.fitting.checkpoint import FolderCheckpoints
 from athanor.engine.fitting.crossfit import FoldFit, fewer_rows
 from athanor.engine.fitting.pool import LATE, OUT_OF_MEMORY, InlinePool, LocalPool
 from athanor.engine.fitting.training_set import make_training_set
+from athanor.engine.importance.worth import FILE, read_worth
 from athanor.engine.learn import learn
 from athanor.engine.plan import Plan
 from athanor.engine.task import Task
@@ -72,6 +76,8 @@ def test_a_fit_that_cannot_be_comes_back_with_the_reason(inline):
 def test_a_pool_fits_nothing_before_it_was_told_what_of():
     with pytest.raises(RuntimeError, match=r"open\(\) comes before submit"):
         InlinePool().submit(an_order())
+    with pytest.raises(RuntimeError, match=r"open\(\) comes before measure"):
+        InlinePool().measure(Path("model"), seed=0, clock=Budget())
 
 
 # --- in processes of their own ------------------------------------------------------------------------------------------
@@ -329,3 +335,55 @@ def test_a_whole_run_survives_a_process_that_is_killed_in_it(pool, make_table, t
     assert len([record for record in store.finished() if record.fold < 3]) == 6
     assert disturbed.score == calm.score
     assert np.array_equal(disturbed.predictor.predict(table).probabilities, calm.predictor.predict(table).probabilities)
+
+
+# --- what columns are worth -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def finished(given, store, make_table):
+    """A run that is over, and the folder of its model."""
+    learn(
+        make_table(90),
+        Task(target="target"),
+        replace(PLAN, max_trials=1, time_limit_s=None),
+        checkpoints=store,
+        pool=InlinePool(),
+    )
+    return store.incumbent()
+
+
+def test_it_is_measured_in_a_process_as_in_this_one(finished, pool, inline):
+    assert pool.measure(finished, seed=3, clock=Budget.of(PATIENCE_S)) is None
+    apart = read_worth(finished)
+    (finished / FILE).unlink()
+    assert inline.measure(finished, seed=3, clock=Budget.of(PATIENCE_S)) is None
+    assert read_worth(finished) == apart
+    pool.submit(an_order())  # the process goes on to fit
+    assert all_of(pool, 1)["t"].record is not None
+
+
+def test_who_measures_is_ended_when_the_time_is_spent(finished, pool):
+    born(pool)
+    [process] = pool._processes
+    os.kill(process.pid, signal.SIGSTOP)
+    assert pool.measure(finished, seed=3, clock=Budget.of(0.5)) == "there was not enough time"
+    assert have_ended([process.pid])
+    assert read_worth(finished) is None
+
+
+def test_when_its_process_dies_the_model_stays_without_it(finished, pool):
+    born(pool)
+    [process] = pool._processes
+    os.kill(process.pid, signal.SIGKILL)
+    assert pool.measure(finished, seed=3, clock=Budget.of(PATIENCE_S)) == "its process ended (signal 9)"
+    assert read_worth(finished) is None
+
+
+def test_over_the_memory_limit_its_process_is_ended(finished, pool):
+    born(pool)
+    [process] = pool._processes
+    os.kill(process.pid, signal.SIGSTOP)
+    pool.memory_limit = 1
+    assert pool.measure(finished, seed=3, clock=Budget.of(PATIENCE_S)) == "memory ran out"
+    assert have_ended([process.pid])

@@ -18,15 +18,18 @@ TIMELESS = Budget()
 RMSE = METRICS["rmse"]
 
 
-class Ticking:
-    """Spent when it was asked so many times."""
+class Working:
+    """A clock that moves while models answer: a second each time."""
 
-    def __init__(self, questions: int) -> None:
-        self.left = questions
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
 
-    def spent(self) -> bool:
-        self.left -= 1
-        return self.left < 0
+    def left_s(self) -> float:
+        return self.seconds
+
+    def answers(self, rows: Dataset, fold: int) -> Predictions:
+        self.seconds -= 1
+        return model(rows, fold)
 
 
 def a_dataset(n_rows: int = 600, *, seed: int = 0) -> Dataset:
@@ -153,8 +156,9 @@ def test_of_a_large_fold_some_rows_are_asked():
 
 
 def test_when_time_runs_out_the_columns_that_were_not_reached_say_so():
-    """Five questions for the folds, five for each column."""
-    found = drops(clock=Ticking(12))
+    """Five seconds for the folds, fifteen for each column."""
+    clock = Working(5 + 15 + 10)
+    found = drops(answers=clock.answers, clock=clock)
     whole = drops()
     assert found["strong",] == whole["strong",]
     assert [columns[0] for columns, each in found.items() if each.drop is None] == [
@@ -167,11 +171,17 @@ def test_when_time_runs_out_the_columns_that_were_not_reached_say_so():
     ]
 
 
+def test_nothing_is_begun_that_would_not_end_in_time():
+    clock = Working(5 + 3 + 2.5)  # a column's three answers of a fold would end half a second late
+    drops(answers=clock.answers, clock=clock)
+    assert clock.seconds == 2.5
+
+
 def test_without_any_time_nothing_is_asked():
     def never(rows, fold):
         raise AssertionError
 
-    assert all(each.drop is None for each in drops(answers=never, clock=Ticking(0)).values())
+    assert all(each.drop is None for each in drops(answers=never, clock=Working(0)).values())
 
 
 def test_equal_seeds_say_the_same_whatever_else_is_asked():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from types import SimpleNamespace
 
@@ -9,16 +10,15 @@ import numpy as np
 import pytest
 
 from athanor.engine.budget import Budget
-from athanor.engine.events import ignore
 from athanor.engine.fitting.checkpoint import FolderCheckpoints
 from athanor.engine.fitting.pool import InlinePool
 from athanor.engine.fitting.training_set import make_training_set
+from athanor.engine.importance import worth
 from athanor.engine.importance.permutation import Drop
 from athanor.engine.importance.worth import (
     FILE,
-    LEARNERS_BYTES,
     Worth,
-    has_room,
+    its_time,
     kept_back_s,
     measure_worth,
     out_of_fold_worth,
@@ -29,7 +29,7 @@ from athanor.engine.importance.worth import (
 from athanor.engine.learn import learn
 from athanor.engine.models import FAMILIES
 from athanor.engine.plan import Plan
-from athanor.engine.serving.model_files import copy_model, memory_of, read_head
+from athanor.engine.serving.model_files import copy_model, read_head
 from athanor.engine.serving.predictor import Predictor
 from athanor.engine.tables.dataset import Dataset, Numbers
 from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
@@ -87,7 +87,7 @@ def test_without_time_nothing_is_measured(run):
 
 def test_what_is_measured_is_kept_beside_the_model_and_goes_with_it(run, tmp_path):
     assert read_worth(run.folder) is None
-    measure_worth(run.folder, run.store, run.given, clock=TIMELESS, seed=1, tell=ignore)
+    assert measure_worth(run.folder, run.store, run.given, clock=TIMELESS, seed=1) is None
     found = read_worth(run.folder)
     assert found.drops[0].columns == ("strong",)
     copy_model(run.folder, tmp_path / "copy")
@@ -96,11 +96,27 @@ def test_what_is_measured_is_kept_beside_the_model_and_goes_with_it(run, tmp_pat
     (run.folder / FILE).unlink()
 
 
-def test_who_asked_to_finish_now_does_not_wait_for_it(run):
-    clock = Budget()
+def test_it_has_ten_seconds_at_most_and_ends_before_the_run_does():
+    clock = Budget(deadline=100.0, clock=lambda: 0.0)
+    with its_time(clock) as is_enough:
+        assert (is_enough, clock.left_s()) == (True, 10.0)
+    clock.deadline = 3.0
+    with its_time(clock) as is_enough:
+        assert (is_enough, clock.left_s()) == (True, 2.5)
+    assert clock.left_s() == 3.0
+
+
+@pytest.mark.parametrize("seconds", [-1.0, 0.0, 1.5])
+def test_where_hardly_any_time_is_left_it_does_not_begin(seconds):
+    with its_time(Budget(deadline=seconds, clock=lambda: 0.0)) as is_enough:
+        assert not is_enough
+
+
+def test_who_asked_to_finish_now_does_not_wait_for_it():
+    clock = Budget(deadline=100.0, clock=lambda: 0.0)
     clock.finish()
-    measure_worth(run.folder, run.store, run.given, clock=clock, seed=1, tell=ignore)
-    assert read_worth(run.folder) is None
+    with its_time(clock) as is_enough:
+        assert not is_enough
 
 
 def spoiled(run, folder, within, contents=b"nothing"):
@@ -114,12 +130,10 @@ def spoiled(run, folder, within, contents=b"nothing"):
 
 @pytest.mark.parametrize("within", ["trials/*/fold-*/model/*", "views/*/fold-*/*"])
 def test_a_fold_that_cannot_be_read_is_told_and_costs_the_measurement_alone(run, tmp_path, within):
-    store, heard = spoiled(run, tmp_path / "run", within), []
-    measure_worth(run.folder, store, run.given, clock=TIMELESS, seed=1, tell=heard.append)
+    store = spoiled(run, tmp_path / "run", within)
+    why_not = measure_worth(run.folder, store, run.given, clock=TIMELESS, seed=1)
+    assert "is not what Athanor wrote" in why_not
     assert read_worth(run.folder) is None
-    [warned] = heard
-    assert warned.message.startswith("What each column is worth was not measured: ")
-    assert "is not what Athanor wrote" in warned.message
 
 
 def test_a_library_that_cannot_read_a_booster_is_told_in_our_words(run, tmp_path):
@@ -130,18 +144,25 @@ def test_a_library_that_cannot_read_a_booster_is_told_in_our_words(run, tmp_path
         out_of_fold_worth(run.folder, shares, store, run.given, clock=TIMELESS, seed=1)
 
 
-def test_where_memory_runs_out_a_warning_is_all_that_comes_of_it(run, monkeypatch):
+def test_where_memory_runs_out_words_are_all_that_comes_of_it(run, monkeypatch):
     def no_room(*_):
         raise MemoryError("Unable to allocate 3 GiB")
 
-    heard = []
     for family in FAMILIES.names():
         monkeypatch.setattr(type(FAMILIES[family]), "load", no_room)
-    measure_worth(run.folder, run.store, run.given, clock=TIMELESS, seed=1, tell=heard.append)
+    why_not = measure_worth(run.folder, run.store, run.given, clock=TIMELESS, seed=1)
+    assert why_not == "memory ran out (Unable to allocate 3 GiB)"
     assert read_worth(run.folder) is None
-    assert [event.message for event in heard] == [
-        "What each column is worth was not measured: memory ran out (Unable to allocate 3 GiB). The model is whole."
-    ]
+
+
+def test_where_the_disk_is_full_the_model_stays_as_it_is(run, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(worth, "write_worth", full)
+    why_not = measure_worth(run.folder, run.store, run.given, clock=TIMELESS, seed=1)
+    assert why_not == "it cannot be kept: No space left on device"
+    Predictor.load(run.folder)
 
 
 def test_a_model_can_be_asked_about_other_rows(run):
@@ -176,10 +197,3 @@ def test_a_run_leaves_a_twentieth_of_its_time_and_no_more_than_ten_seconds(limit
 
 def test_a_run_without_a_clock_leaves_none():
     assert kept_back_s(Budget()) == 0.0
-
-
-def test_where_memory_is_short_the_models_are_not_loaded_once_more(run):
-    needed = LEARNERS_BYTES + memory_of(run.folder, read_head(run.folder))
-    assert has_room(run.folder, used=10**9, limit=None)
-    assert has_room(run.folder, used=10**9, limit=10**9 + needed + 1)
-    assert not has_room(run.folder, used=10**9, limit=10**9 + needed)

@@ -17,11 +17,14 @@ import traceback
 from dataclasses import asdict
 from mmap import mmap
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from athanor.engine import memory
 from athanor.engine.fitting.learners import import_learners
 from athanor.errors import AthanorError
+
+if TYPE_CHECKING:
+    from athanor.engine.fitting.crossfit import CrossFitter
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 # How a pool process ends that gets no memory and cannot even say so: here, in OpenBLAS, in other compiled libraries.
@@ -179,8 +182,7 @@ def _fork(link: socket.socket, order: dict[str, str]) -> int:
 def _work(link: socket.socket, table: Path, folder: Path) -> NoReturn:
     """Fit what comes, one fold after the other, until the other side is gone."""
     from athanor.engine.fitting.checkpoint import FolderCheckpoints
-    from athanor.engine.fitting.crossfit import CrossFitter, FoldFit
-    from athanor.engine.fitting.room import NeedsRoom
+    from athanor.engine.fitting.crossfit import CrossFitter
     from athanor.engine.fitting.training_set import open_training_set
 
     closing = open_flag(table / "closing")
@@ -188,22 +190,10 @@ def _work(link: socket.socket, table: Path, folder: Path) -> NoReturn:
     fitter = CrossFitter(open_training_set(table), FolderCheckpoints(folder), lambda: closing[0] == 1)
     try:
         while (message := receive(link)) is not None:
-            order = FoldFit(**message["fit"])
-            if order.memory is not None and at_birth:
-                memory.limit_data(at_birth + order.memory + _RESERVED)
-            try:
-                record = fitter.fit(order)
-            except AthanorError as error:
-                send(link, {"failed": str(error)})
-            except OSError as error:
-                send(link, {"unavailable": f"A fold cannot be kept: {error.strerror or error}."})
-            except NeedsRoom:
-                send(link, {"lost": "room"})
-            except MemoryError:
-                fitter.forget()
-                send(link, {"lost": "memory"})
-            else:
-                send(link, {"record": asdict(record)})
+            [(what, order)] = message.items()
+            if order["memory"] is not None and at_birth:
+                memory.limit_data(at_birth + order["memory"] + _RESERVED)
+            send(link, _fit(fitter, order) if what == "fit" else _measure(fitter, order))
     except MemoryError:
         os._exit(_OUT_OF_MEMORY)
     except BaseException:  # noqa: BLE001 - the outermost frame of a pool process
@@ -211,6 +201,36 @@ def _work(link: socket.socket, table: Path, folder: Path) -> NoReturn:
         traceback.print_exc()
         os._exit(70)
     os._exit(0)
+
+
+def _fit(fitter: CrossFitter, order: Message) -> Message:
+    from athanor.engine.fitting.crossfit import FoldFit
+    from athanor.engine.fitting.room import NeedsRoom
+
+    try:
+        return {"record": asdict(fitter.fit(FoldFit(**order)))}
+    except AthanorError as error:
+        return {"failed": str(error)}
+    except OSError as error:
+        return {"unavailable": f"A fold cannot be kept: {error.strerror or error}."}
+    except NeedsRoom:
+        return {"lost": "room"}
+    except MemoryError:
+        fitter.forget()
+        return {"lost": "memory"}
+
+
+def _measure(fitter: CrossFitter, order: Message) -> Message:
+    from athanor.engine.budget import Budget
+    from athanor.engine.importance.worth import measure_worth
+
+    fitter.forget()
+    clock = Budget(order["until"])
+    return {
+        "why_not": measure_worth(
+            Path(order["model"]), fitter.checkpoints, fitter.given, clock=clock, seed=order["seed"]
+        )
+    }
 
 
 if __name__ == "__main__":

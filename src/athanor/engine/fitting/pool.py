@@ -22,15 +22,18 @@ from pathlib import Path
 from typing import Protocol
 
 from athanor.engine import disk, memory
+from athanor.engine.budget import Budget
 from athanor.engine.fitting import nursery
 from athanor.engine.fitting.checkpoint import CheckpointStore, FolderCheckpoints, FoldRecord
 from athanor.engine.fitting.crossfit import CrossFitter, FoldFit
 from athanor.engine.fitting.training_set import TrainingSet, save_training_set
+from athanor.engine.importance.worth import measure_worth
 from athanor.errors import AthanorError, Impossible, Unavailable
 
 WATCH_S = 0.25  # memory is looked at 4 times a second
 LATE, OUT_OF_MEMORY = "late", "memory"  # why this side ends a process
 NEEDS_ROOM = "room"  # a fit was not begun: there is room for it only where it runs alone
+MEASURED_S = 0.3  # before it is ended, a process that measures keeps what it has
 _GUARDED = 0.97  # of the limit: it is looked at now and then, and what is used grows in between
 _SHARED = 40 * 2**20  # of the nursery's pages a pool process soon has copies of its own
 
@@ -102,6 +105,14 @@ class Pool(Protocol):
         """End the fits under way (None: all of them, else those of some trials), whatever they do. They are lost."""
         ...
 
+    def measure(self, model: Path, *, seed: int, clock: Budget) -> str | None:
+        """Measure what each column is worth to a finished model of the run, which keeps it beside itself.
+
+        Nothing is fitted meanwhile. In words why it was not measured; None where it was. Whoever measures is ended when
+        the time is spent.
+        """
+        ...
+
     def close(self) -> None:
         """End every process. The pool cannot be used again."""
         ...
@@ -143,6 +154,11 @@ class InlinePool:
     def abandon(self, trials: Collection[str] | None = None) -> list[Outcome]:
         del trials
         return []
+
+    def measure(self, model: Path, *, seed: int, clock: Budget) -> str | None:
+        if self._fitter is None:
+            raise RuntimeError("open() comes before measure().")
+        return measure_worth(model, self._fitter.checkpoints, self._fitter.given, clock=clock, seed=seed)
 
     def close(self) -> None:
         self._fitter = None
@@ -223,6 +239,24 @@ class LocalPool:
         busy = [process for process in self._processes if process.order is not None]
         late = [each for each in busy if trials is None or (each.order is not None and each.order.trial in trials)]
         return [self._lose(process, LATE) for process in late]
+
+    def measure(self, model: Path, *, seed: int, clock: Budget) -> str | None:
+        process = next(iter(self._processes), None) or self._new_process()
+        asked = {"model": str(model), "seed": seed, "until": clock.deadline - MEASURED_S, "memory": self.room}
+        with suppress(OSError):  # it died while idle: its link ends
+            nursery.send(process.link, {"measure": asked})
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.link, selectors.EVENT_READ)
+            while not clock.spent():
+                if selector.select(min(WATCH_S, max(clock.left_s(), 0.0))):
+                    answer = nursery.receive(process.link)
+                    return f"its process ended ({self._kill(process)})" if answer is None else answer["why_not"]
+                self._watch_memory()
+                if self.memory > _GUARDED * self.memory_limit:
+                    self._kill(process)
+                    return "memory ran out"
+        self._kill(process)
+        return "there was not enough time"
 
     def close(self) -> None:
         """Asks nobody: a signal may have come in the middle of a question."""

@@ -10,7 +10,8 @@ but many are useful, JMLR 20(177).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isfinite
 from typing import Protocol
@@ -30,7 +31,7 @@ Answers = Callable[[Dataset, int], Predictions]  # rows, and the fold whose mode
 
 
 class Clock(Protocol):
-    def spent(self) -> bool: ...
+    def left_s(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,24 +70,45 @@ def permutation_importance(
     """
     found: list[Drop] = []
     judged: list[_Fold] = []
+    pace = _Pace(clock)
     for number, rows in enumerate(folds):
-        if clock.spent():
+        if not pace.has_time():
             judged = []
             break
-        fold = _Fold.of(dataset, truth, number, rows, answers, metric, seed)
+        with pace.step():
+            fold = _Fold.of(dataset, truth, number, rows, answers, metric, seed)
         if isfinite(fold.utility):
             judged.append(fold)
-    late = not judged
+    late, pace = not judged, _Pace(clock)
     for group in groups:
         names = tuple(group)
         drops: list[list[float]] = []
         for fold in judged:
-            late = late or clock.spent()
+            late = late or not pace.has_time()
             if late:
                 break
-            drops.append([fold.drop(answers, metric, names, seed, repeat) for repeat in range(repeats)])
+            with pace.step():
+                drops.append([fold.drop(answers, metric, names, seed, repeat) for repeat in range(repeats)])
         found.append(Drop(columns=names, drop=None, error=None) if late else _drop_of(names, drops, judged))
     return tuple(sorted(found, key=lambda each: -np.inf if each.drop is None else each.drop, reverse=True))
+
+
+@dataclass(slots=True)
+class _Pace:
+    """How long steps of one kind take: none begins that would not end in time."""
+
+    clock: Clock
+    _longest_s: float = 0.0
+
+    def has_time(self) -> bool:
+        return self.clock.left_s() > self._longest_s
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        before_s = self.clock.left_s()
+        yield
+        took_s = before_s - self.clock.left_s()
+        self._longest_s = max(self._longest_s, took_s)  # where time has no end, it is no number and changes nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

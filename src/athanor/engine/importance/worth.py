@@ -8,7 +8,8 @@ models rely on most come first: where time is short, the others are left unasked
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,6 @@ import numpy as np
 from athanor.engine import certainty as about
 from athanor.engine.budget import Budget
 from athanor.engine.evaluation import truth_in
-from athanor.engine.events import Listener, Warned
 from athanor.engine.features import VIEWS, FittedView
 from athanor.engine.fitting.checkpoint import CheckpointStore, FoldRecord
 from athanor.engine.fitting.training_set import TrainingSet
@@ -28,7 +28,7 @@ from athanor.engine.metrics import METRICS
 from athanor.engine.models import FAMILIES, FittedModel
 from athanor.engine.predictions import Predictions
 from athanor.engine.race.ensemble import blend
-from athanor.engine.serving.model_files import made_by_us, memory_of, read_head
+from athanor.engine.serving.model_files import made_by_us, read_head
 from athanor.engine.serving.predictor import Predictor
 from athanor.engine.tables.conform import conform
 from athanor.engine.tables.dataset import Dataset
@@ -37,9 +37,7 @@ from athanor.errors import AthanorError, InvalidInput
 FILE = "importance.json"
 SHARE, MOST_S, LEAST_S = 0.05, 10.0, 2.5  # of a run's seconds; with fewer than the last nothing would be found out
 LEAST_ROWS = 10
-# The learners, loaded in this process too, took 250 MB with scikit-learn, LightGBM and XGBoost; models of folds are
-# several times as large as their files.
-LEARNERS_BYTES = 400 * 2**20
+ENDING_S = 0.5  # of the run, after it: to end processes, and to put the model in its place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,33 +58,31 @@ def kept_back_s(clock: Budget) -> float:
     return box if box >= LEAST_S else 0.0
 
 
-def has_room(folder: Path, *, used: int, limit: int | None) -> bool:
-    """Whether the models of the folds can be loaded in this process, beside what its pool uses (bytes)."""
-    return limit is None or used + LEARNERS_BYTES + memory_of(folder, read_head(folder)) < limit
+@contextmanager
+def its_time(clock: Budget) -> Iterator[bool]:
+    """Inside the block the time ends when the measurement has to; whether there is enough for one."""
+    left_s = clock.left_s()
+    with clock.kept_back(max(left_s - MOST_S, ENDING_S)):
+        yield clock.left_s() >= LEAST_S / 2
 
 
-def measure_worth(
-    folder: Path, store: CheckpointStore, given: TrainingSet, *, clock: Budget, seed: int, tell: Listener
-) -> None:
+def measure_worth(folder: Path, store: CheckpointStore, given: TrainingSet, *, clock: Clock, seed: int) -> str | None:
     """Ask the fold models of the model in `folder` as long as there is time, and keep what they say beside it.
 
-    The model is finished before this: where memory is short, or a fold's model cannot be read, a warning says so.
+    The model is finished before this: what goes wrong is no error, but told in words. None: nothing did.
     """
     try:
-        _measure_worth(folder, store, given, clock=clock, seed=seed)
-    except (MemoryError, AthanorError) as error:
-        why = f"memory ran out ({error})".replace(" ()", "") if isinstance(error, MemoryError) else str(error)
-        tell(Warned(message=f"What each column is worth was not measured: {why.rstrip('.')}. The model is whole."))
-
-
-def _measure_worth(folder: Path, store: CheckpointStore, given: TrainingSet, *, clock: Budget, seed: int) -> None:
-    box = Budget(min(clock.deadline, clock.clock() + MOST_S), clock.clock)
-    if clock.finishing or box.left_s() < LEAST_S / 2:
-        return
-    shares = {member["trial"]: float(member["share"]) for member in read_head(folder)["members"]}
-    worth = out_of_fold_worth(folder, shares, store, given, clock=box, seed=seed)
-    if worth is not None:
-        write_worth(folder, worth)
+        shares = {member["trial"]: float(member["share"]) for member in read_head(folder)["members"]}
+        worth = out_of_fold_worth(folder, shares, store, given, clock=clock, seed=seed)
+        if worth is not None:
+            write_worth(folder, worth)
+    except MemoryError as error:
+        return f"memory ran out ({error})".replace(" ()", "")
+    except AthanorError as error:
+        return str(error).rstrip(".")
+    except OSError as error:
+        return f"it cannot be kept: {error.strerror or error}"
+    return None
 
 
 def out_of_fold_worth(
@@ -101,7 +97,7 @@ def out_of_fold_worth(
     for record in records:
         by_fold.setdefault(record.fold, []).append(record)
     whole = sorted(fold for fold, found in by_fold.items() if len(found) == len(shares))
-    if not whole or clock.spent():
+    if not whole or clock.left_s() <= 0:
         return None
     certainty = about.Certainty.load(folder / about.FOLDER)
     models = _FoldModels(store, given, shares, certainty, by_fold)

@@ -69,11 +69,20 @@ def read_head(folder: Path) -> dict[str, Any]:
 
 
 def verify_files(folder: Path, head: Mapping[str, Any]) -> None:
-    """Raises InvalidInput unless every file that `head` names is there and unchanged, and no other kind of file is.
+    """Raises InvalidInput unless every file that `head` names is as it was written, and no other kind of file is there.
 
     What is unchanged may still be a forger's, who knows how to describe it. So arrays, which could hold a pickle, and
     boosters, which a library walks without looking where it goes, are looked through as well.
     """
+    check_unchanged(folder, head)
+    for name in head["files"]:
+        path = folder / name
+        if path.suffix in _LOOKED_THROUGH:
+            _LOOKED_THROUGH[path.suffix](path)
+
+
+def check_unchanged(folder: Path, head: Mapping[str, Any]) -> None:
+    """Raises InvalidInput unless every file that `head` names has the contents that it had, and its name is allowed."""
     for path in folder.rglob("*"):
         if path.is_file():
             check_name(path.relative_to(folder).as_posix())
@@ -86,8 +95,6 @@ def verify_files(folder: Path, head: Mapping[str, Any]) -> None:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != wanted:
             raise InvalidInput(f"The model in {folder} was changed after it was made: {name} has other contents.")
-        if path.suffix in _LOOKED_THROUGH:
-            _LOOKED_THROUGH[path.suffix](path)
 
 
 def _check_array(path: Path) -> None:
@@ -163,7 +170,7 @@ def copy_model(source: Path, target: Path) -> None:
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InvalidInput(f"{target} exists and is not empty. Give a new folder.")
     head = read_head(source)
-    verify_files(source, head)
+    check_unchanged(source, head)
     for name in names_of(source, head):
         place = target / name
         place.parent.mkdir(parents=True, exist_ok=True)
