@@ -63,9 +63,14 @@ class TargetDistribution:
             )
 
     @property
+    def least(self) -> float | None:
+        """No value lies below it; None: any may be."""
+        return DISTRIBUTIONS[self.name].least
+
+    @property
     def is_positive(self) -> bool:
         """Whether its mean is fitted on a logarithmic scale."""
-        return DISTRIBUTIONS[self.name].least is not None
+        return self.least is not None
 
     def check(self, values: NDArray[np.float64], target: str) -> None:
         """Raises InvalidInput unless a target can have these values."""

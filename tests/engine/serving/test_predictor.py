@@ -20,6 +20,7 @@ from athanor.engine.serving.predictor import Predictor
 from athanor.engine.serving.predictor_files import write_predictor
 from athanor.engine.tables.dataset import Dataset, Numbers, Vectors, Words
 from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
+from athanor.engine.target_distribution import TargetDistribution
 from athanor.engine.task import Task
 from athanor.errors import InvalidInput, NotFound
 
@@ -315,3 +316,18 @@ def test_a_model_of_sparse_vectors_answers(tmp_path):
     alone = model.predict_rows([{"features": {"indices": [3, 7], "values": [0.5, 1.0]}}])
     assert len(model.predict(table)) == 90
     assert len(alone) == 1
+
+
+def test_an_interval_does_not_leave_where_the_target_can_be(tmp_path):
+    """Counts are not below 0, however far off the model may be."""
+    rng = np.random.default_rng(2)
+    n_rows, rate = 300, rng.uniform(0.1, 3.0, 300)
+    columns = {"rate": Numbers(rate), "visits": Numbers(rng.poisson(rate).astype(float))}
+    schema = Schema(tuple(ColumnSchema(name=name, type=ColumnType.NUMERIC, storage=Storage.FLOAT) for name in columns))
+    table = Dataset(schema, columns, n_rows)
+    lower = {}
+    for name in ("gaussian", "poisson"):
+        task = Task(target="visits", problem="regression", distribution=TargetDistribution.parse(name))
+        lower[name] = learn(table, task, PLAN, pool=InlinePool()).predictor.predict(table, level=0.95).lower
+    assert lower["gaussian"].min() < 0
+    assert lower["poisson"].min() == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +165,11 @@ class Predictor:
         problem, matrices = PROBLEMS[self.problem], Matrices(self.views, features)
         answers = [problem.predictions(member.margins(matrices), self.classes) for member in self.members]
         blended = problem.blend(answers, np.array([member.share for member in self.members]))
-        return self.certainty.apply(blended, level=level, threshold=threshold)
+        served = self.certainty.apply(blended, level=level, threshold=threshold)
+        least = None if self.task.distribution is None else self.task.distribution.least
+        if least is None or served.lower is None or served.upper is None:
+            return served
+        return replace(served, lower=np.maximum(served.lower, least), upper=np.maximum(served.upper, least))
 
 
 def _certainty(folder: Path, files: Iterable[str]) -> about.Certainty:
