@@ -132,6 +132,7 @@ def encrypted():
         (zipped(*((f"{n}.csv", b"") for n in range(1001))), "1,001 members; 1,000 are allowed"),
         (encrypted(), "is encrypted"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_cannot_be_unpacked_is_refused_in_words(unpacked, content, message):
     with pytest.raises(InvalidInput, match=message):
