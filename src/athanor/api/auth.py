@@ -52,7 +52,7 @@ class GuardedRoute(APIRoute):
     """A route that asks for the key and its scopes first, then for the body, then whether the body is right."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        super().__init__(path, _apart(endpoint), **options)
+        super().__init__(path, _in_thread(endpoint), **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -77,7 +77,7 @@ class GuardedRoute(APIRoute):
         return guarded
 
 
-def _apart(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+def _in_thread(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     """A plain function as one that is awaited, and works in the thread pool.
 
     FastAPI itself would send it there, and its answer once more to be checked, which takes longer than the check.

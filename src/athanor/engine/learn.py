@@ -162,10 +162,7 @@ def learn(
             if validated is not None:
                 write_scores(folder, validated)
         if worth_s:
-            with worth.its_time(clock) as is_enough:
-                why_not = workers.measure(folder, seed=plan.seed, clock=clock) if is_enough else None
-            if why_not is not None:
-                tell(Warned(message=f"What each column is worth was not measured: {why_not}. The model is whole."))
+            _measure_worth(workers, folder, clock, plan, tell)
     scores = read_scores(folder)
     found = read_head(folder)["score"]
     score = float("nan") if found is None else float(found)
@@ -199,6 +196,13 @@ def _tell_the_start(given: TrainingSet, plan: Plan, tell: Listener) -> None:
     )
     if given.n_dropped:
         tell(Warned(message=f"{given.n_dropped:,} rows have no value in {given.task.target!r} and were left out."))
+
+
+def _measure_worth(workers: Pool, folder: Path, clock: Budget, plan: Plan, tell: Listener) -> None:
+    with worth.its_time(clock) as is_enough:
+        why_not = workers.measure(folder, seed=plan.seed, clock=clock) if is_enough else None
+    if why_not is not None:
+        tell(Warned(message=f"What each column is worth was not measured: {why_not}. The model is whole."))
 
 
 def _beyond(given: TrainingSet, plan: Plan) -> int:

@@ -22,7 +22,7 @@ from athanor.engine.importance.worth import FILE, read_worth
 from athanor.engine.learn import learn
 from athanor.engine.plan import Plan
 from athanor.engine.task import Task
-from athanor.errors import Impossible
+from athanor.errors import Impossible, Unavailable
 from support.processes import have_ended
 
 PLAN = Plan(preset="medium_quality", seed=2)  # 3 folds
@@ -363,27 +363,54 @@ def test_it_is_measured_in_a_process_as_in_this_one(finished, pool, inline):
     assert all_of(pool, 1)["t"].record is not None
 
 
-def test_who_measures_is_ended_when_the_time_is_spent(finished, pool):
-    born(pool)
-    [process] = pool._processes
-    os.kill(process.pid, signal.SIGSTOP)
+@pytest.fixture
+def signalled(pool, monkeypatch):
+    """Says by which signal whoever is born next is met; gives the pids."""
+    pids, new_process = [], pool._new_process
+
+    def arrange(number):
+        def born_and_signalled():
+            process = new_process()
+            os.kill(process.pid, number)
+            pids.append(process.pid)
+            return process
+
+        monkeypatch.setattr(pool, "_new_process", born_and_signalled)
+        return pids
+
+    return arrange
+
+
+def test_who_measures_is_ended_when_the_time_is_spent(finished, pool, signalled):
+    pids = signalled(signal.SIGSTOP)
     assert pool.measure(finished, seed=3, clock=Budget.of(0.5)) == "there was not enough time"
-    assert have_ended([process.pid])
+    assert have_ended(pids)
     assert read_worth(finished) is None
 
 
-def test_when_its_process_dies_the_model_stays_without_it(finished, pool):
-    born(pool)
-    [process] = pool._processes
-    os.kill(process.pid, signal.SIGKILL)
+def test_when_its_process_dies_the_model_stays_without_it(finished, pool, signalled):
+    signalled(signal.SIGKILL)
     assert pool.measure(finished, seed=3, clock=Budget.of(PATIENCE_S)) == "its process ended (signal 9)"
     assert read_worth(finished) is None
 
 
-def test_over_the_memory_limit_its_process_is_ended(finished, pool):
-    born(pool)
-    [process] = pool._processes
-    os.kill(process.pid, signal.SIGSTOP)
+def test_over_the_memory_limit_its_process_is_ended(finished, pool, signalled):
+    pids = signalled(signal.SIGSTOP)
     pool.memory_limit = 1
     assert pool.measure(finished, seed=3, clock=Budget.of(PATIENCE_S)) == "memory ran out"
-    assert have_ended([process.pid])
+    assert have_ended(pids)
+
+
+def test_idle_processes_are_ended_first_whose_matrices_take_room(finished, pool):
+    idle = born(pool, 2)
+    assert pool.measure(finished, seed=3, clock=Budget.of(PATIENCE_S)) is None
+    assert have_ended(idle)
+
+
+def test_where_no_process_can_be_started_the_run_goes_on(finished, pool, monkeypatch):
+    def refused():
+        raise Unavailable("The process that starts pool processes died twice")
+
+    monkeypatch.setattr(pool, "_new_process", refused)
+    why_not = pool.measure(finished, seed=3, clock=Budget.of(PATIENCE_S))
+    assert why_not == "no process could be started for it (The process that starts pool processes died twice)"

@@ -224,7 +224,6 @@ def _measure(fitter: CrossFitter, order: Message) -> Message:
     from athanor.engine.budget import Budget
     from athanor.engine.importance.worth import measure_worth
 
-    fitter.forget()
     clock = Budget(order["until"])
     return {
         "why_not": measure_worth(

@@ -33,7 +33,7 @@ from athanor.errors import AthanorError, Impossible, Unavailable
 WATCH_S = 0.25  # memory is looked at 4 times a second
 LATE, OUT_OF_MEMORY = "late", "memory"  # why this side ends a process
 NEEDS_ROOM = "room"  # a fit was not begun: there is room for it only where it runs alone
-MEASURED_S = 0.3  # before it is ended, a process that measures keeps what it has
+_KEEPING_S = 0.3  # before it is ended, a process that measures keeps what it has found
 _GUARDED = 0.97  # of the limit: it is looked at now and then, and what is used grows in between
 _SHARED = 40 * 2**20  # of the nursery's pages a pool process soon has copies of its own
 
@@ -241,16 +241,21 @@ class LocalPool:
         return [self._lose(process, LATE) for process in late]
 
     def measure(self, model: Path, *, seed: int, clock: Budget) -> str | None:
-        process = next(iter(self._processes), None) or self._new_process()
-        asked = {"model": str(model), "seed": seed, "until": clock.deadline - MEASURED_S, "memory": self.room}
-        with suppress(OSError):  # it died while idle: its link ends
+        for idle in list(self._processes):  # nothing is fitted any more: their matrices are in the way
+            self._kill(idle)
+        asked = {"model": str(model), "seed": seed, "until": clock.deadline - _KEEPING_S, "memory": self.room}
+        try:
+            process = self._new_process()
+        except Unavailable as error:
+            return f"no process could be started for it ({error})"
+        with suppress(OSError):  # it died at once: its link ends
             nursery.send(process.link, {"measure": asked})
         with selectors.DefaultSelector() as selector:
             selector.register(process.link, selectors.EVENT_READ)
             while not clock.spent():
                 if selector.select(min(WATCH_S, max(clock.left_s(), 0.0))):
                     answer = nursery.receive(process.link)
-                    return f"its process ended ({self._kill(process)})" if answer is None else answer["why_not"]
+                    return _why_lost(self._kill(process)) if answer is None else answer["why_not"]
                 self._watch_memory()
                 if self.memory > _GUARDED * self.memory_limit:
                     self._kill(process)
@@ -378,6 +383,10 @@ class LocalPool:
         self._nursery_link.close()
         nursery.reap(self._nursery_pid)
         self._nursery_link, self._nursery_pid = _start_nursery()
+
+
+def _why_lost(ended: str) -> str:
+    return "memory ran out" if ended == OUT_OF_MEMORY else f"its process ended ({ended})"
 
 
 def _start_nursery() -> tuple[socket.socket, int]:

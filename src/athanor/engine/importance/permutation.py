@@ -26,6 +26,7 @@ from athanor.engine.tables.dataset import Dataset
 
 MAX_ROWS = 2_000  # of a fold
 REPEATS = 3
+_SLACK = 1.5  # a step may take this much longer than the longest before it
 
 Answers = Callable[[Dataset, int], Predictions]  # rows, and the fold whose model is to answer them
 
@@ -101,14 +102,15 @@ class _Pace:
     _longest_s: float = 0.0
 
     def has_time(self) -> bool:
-        return self.clock.left_s() > self._longest_s
+        return self.clock.left_s() > _SLACK * self._longest_s
 
     @contextmanager
     def step(self) -> Iterator[None]:
         before_s = self.clock.left_s()
         yield
         took_s = before_s - self.clock.left_s()
-        self._longest_s = max(self._longest_s, took_s)  # where time has no end, it is no number and changes nothing
+        if isfinite(took_s):
+            self._longest_s = max(self._longest_s, took_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

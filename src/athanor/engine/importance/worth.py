@@ -74,12 +74,15 @@ def measure_worth(folder: Path, store: CheckpointStore, given: TrainingSet, *, c
     try:
         shares = {member["trial"]: float(member["share"]) for member in read_head(folder)["members"]}
         worth = out_of_fold_worth(folder, shares, store, given, clock=clock, seed=seed)
-        if worth is not None:
-            write_worth(folder, worth)
     except MemoryError as error:
         return f"memory ran out ({error})".replace(" ()", "")
     except AthanorError as error:
         return str(error).rstrip(".")
+    except OSError as error:
+        return f"a file of the run cannot be read: {error.strerror or error}"
+    try:
+        if worth is not None:
+            write_worth(folder, worth)
     except OSError as error:
         return f"it cannot be kept: {error.strerror or error}"
     return None

@@ -191,8 +191,10 @@ def families_meant(words: Iterable[str], *, field: str) -> tuple[str, ...]:
 
     Raises InvalidInput where a word stands for none.
     """
-    found = {word: family_meant(word) for word in words}
-    for word, name in found.items():
+    found: dict[str, None] = {}
+    for word in words:
+        name = family_meant(word)
         if name is None:
             raise InvalidInput(f"No model family named {word!r}. Known: {', '.join(FAMILIES.names())}.", field=field)
-    return tuple(dict.fromkeys(name for name in found.values() if name is not None))
+        found[name] = None
+    return tuple(found)

@@ -82,7 +82,9 @@ def verify_files(folder: Path, head: Mapping[str, Any]) -> None:
 
 
 def check_unchanged(folder: Path, head: Mapping[str, Any]) -> None:
-    """Raises InvalidInput unless every file that `head` names has the contents that it had, and its name is allowed."""
+    """Raises InvalidInput unless every file that `head` names has the contents that it had, and no other kind of file
+    is there than a model may hold.
+    """
     for path in folder.rglob("*"):
         if path.is_file():
             check_name(path.relative_to(folder).as_posix())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from athanor.api.dialects.native.bodies import MAX_LABELS, Body, Name, Text, WholeNumber
+from athanor.engine.models import families_meant
 from athanor.engine.plan import Plan
 from athanor.engine.tables.schema import ColumnType
 from athanor.engine.target_distribution import TargetDistribution
@@ -81,9 +82,9 @@ class StartRun(Body):
 
     def core_plan(self) -> Plan:
         """Raises InvalidInput naming the field as it stands in the body."""
-        given: dict[str, Any] = {**self.plan.model_dump(), "excluded_families": tuple(self.plan.excluded_families)}
         try:
-            plan = Plan(**given)
+            excluded = families_meant(self.plan.excluded_families, field="excluded_families")
+            plan = Plan(**{**self.plan.model_dump(), "excluded_families": excluded})
             check_plan(plan)
         except InvalidInput as error:
             raise InvalidInput(str(error), field=f"plan.{error.field}") from error

@@ -203,6 +203,6 @@ def family_names(words: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
 
     if not words:  # the learners are not imported for nothing
         return (), []
-    meant = {word: FAMILIES.get(word.lower()) or models.family_meant(word) for word in words}
+    meant = {word: FAMILIES.get(word.strip().lower()) or models.family_meant(word) for word in words}
     found = tuple(dict.fromkeys(name for name in meant.values() if name is not None))
     return found, [word for word, name in meant.items() if name is None]
