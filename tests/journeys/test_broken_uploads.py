@@ -75,10 +75,17 @@ def as_form(content):
 
 
 def kept(server):
-    """What stands in the data folder for datasets: names of blobs, and what is on its way."""
+    """What the server has in the data folder for datasets: names of blobs, and what is on its way.
+
+    Profiles come when they come: jobs write them, of earlier uploads too.
+    """
     blobs, scratch = server.data / "blobs", server.data / "scratch"
     names = {str(path.relative_to(blobs)) for path in blobs.rglob("*") if path.is_file()}
-    return {name for name in names if not name.startswith("profiles/")}, [path.name for path in scratch.iterdir()]
+    by_jobs = {name for name in names if name.startswith(".tmp/") and f"-{server.pid}-" not in name}
+    return (
+        {name for name in names - by_jobs if not name.startswith("profiles/")},
+        [path.name for path in scratch.iterdir()],
+    )
 
 
 def n_datasets(server):
