@@ -13,8 +13,8 @@ help: ## list these
 run: $(READY) ## a first run: server, data, training, deployment, predictions; ONCE=1 ends when it is through
 	@$(BIN)/python examples/first_run.py $(if $(ONCE),--once)
 
-test: $(READY) ## all tests but the long ones, a process a core
-	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+test: $(READY) ## all tests but the long ones
+	@$(BIN)/pytest
 
 check: $(READY) ## lint, format, types, layers
 	@$(BIN)/ruff check

@@ -30,7 +30,8 @@ def read_it(tmp_path):
         file.write_text(text)
         said = []
         question = Question(target="y", problem=None, metric=None, positive=None, weight=None, exclude=("z",))
-        limits = {"memory_limit": 10**9, "rows_for": 10**9, "seed": 0} | given
+        # More than what the tests before have left in this process.
+        limits = {"memory_limit": 10**10, "rows_for": 10**9, "seed": 0} | given
         task, dataset = read_file(file, ReaderOptions(), question, folder=tmp_path, say=said.append, **limits)
         assert not (tmp_path / "segments").exists()
         return task, dataset, said
