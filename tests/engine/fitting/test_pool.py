@@ -388,6 +388,14 @@ def test_who_measures_is_ended_when_the_time_is_spent(finished, pool, signalled)
     assert read_worth(finished) is None
 
 
+def test_who_asks_to_finish_meanwhile_hears_nothing_of_it(finished, pool, signalled):
+    pids, clock = signalled(signal.SIGSTOP), Budget.of(PATIENCE_S)
+    clock.finish()
+    assert pool.measure(finished, seed=3, clock=clock) is None
+    assert have_ended(pids)
+    assert read_worth(finished) is None
+
+
 def test_when_its_process_dies_the_model_stays_without_it(finished, pool, signalled):
     signalled(signal.SIGKILL)
     assert pool.measure(finished, seed=3, clock=Budget.of(PATIENCE_S)) == "its process ended (signal 9)"

@@ -108,8 +108,8 @@ class Pool(Protocol):
     def measure(self, model: Path, *, seed: int, clock: Budget) -> str | None:
         """Measure what each column is worth to a finished model of the run, which keeps it beside itself.
 
-        Nothing is fitted meanwhile. In words why it was not measured; None where it was. Whoever measures is ended when
-        the time is spent.
+        Nothing is fitted meanwhile. In words why it was not measured; None where it was, or somebody asks to finish.
+        Whoever measures is ended when the time is spent.
         """
         ...
 
@@ -261,7 +261,7 @@ class LocalPool:
                     self._kill(process)
                     return "memory ran out"
         self._kill(process)
-        return "there was not enough time"
+        return None if clock.finishing else "there was not enough time"  # who wants to finish now has not asked for it
 
     def close(self) -> None:
         """Asks nobody: a signal may have come in the middle of a question."""
