@@ -344,6 +344,20 @@ def test_whenever_the_saver_is_killed_the_incumbent_is_a_whole_model_and_another
     assert killed > 20
 
 
+def test_whenever_the_claimer_is_killed_the_next_one_leaves_a_fingerprint_and_nothing_half_written(tmp_path, no_disk):
+    killed = 0
+    for number in range(1000):
+        folder = tmp_path / str(number)
+        if not is_killed_at(number, lambda: FolderCheckpoints(folder).claim("print")):  # noqa: B023
+            break
+        killed += 1
+        FolderCheckpoints(folder).claim("print")
+        assert (folder / "fingerprint").read_text() == "print"
+        assert [path.name for path in folder.iterdir() if path.is_file()] == ["fingerprint"]
+        assert list((folder / "new").iterdir()) == []
+    assert killed > 10
+
+
 def test_whenever_the_fitter_is_killed_a_fold_is_there_whole_or_not_at_all(tmp_path, no_disk):
     killed = []
     for number in range(1000):

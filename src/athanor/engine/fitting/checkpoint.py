@@ -6,6 +6,7 @@
 <folder>/snapshots/<trial>/fold-<k>/      the same of a fit under way, replaced now and then
 <folder>/views/<view>/fold-<k>/           what a view learned from the fold's training rows, shared by trials
 <folder>/incumbents/<n>/  + incumbent     model folders; the link names the newest
+<folder>/new/                             what is being written: moved to its place when whole, else swept
 <folder>/scratch/                         can be made again
 """
 
@@ -155,7 +156,11 @@ class FolderCheckpoints:
                     f"The checkpoints in {self.folder} were made from other data or another task. Use another folder."
                 )
         else:
-            _write_durably(path, fingerprint.encode())
+            written = self.folder / "new" / "fingerprint"
+            written.write_text(fingerprint)
+            self._flush(written)
+            written.rename(path)
+            self._flush(self.folder)
         # What a killed process left half-written. Nobody else writes here: one run has one trainer. Snapshots go, too:
         # the fold is fitted again, whole, and so to the same bits as in a run that was never killed.
         for part in ("snapshots", "new"):
@@ -250,8 +255,8 @@ class FolderCheckpoints:
         try:
             yield place
             self._flush_tree(place)
-            link = self.folder / f".incumbent-{number}"
-            link.unlink(missing_ok=True)  # of a process that was killed between the next two lines
+            link = self.folder / "new" / f"incumbent-{number}"
+            link.unlink(missing_ok=True)  # of an attempt that failed between the next two lines
             link.symlink_to(Path("incumbents") / str(number))
             link.replace(self.folder / "incumbent")
         except BaseException:
@@ -309,7 +314,7 @@ class FolderCheckpoints:
         sync_tree(folder)
 
     def _flush(self, folder: Path) -> None:
-        """Make the names in a folder durable."""
+        """Make the names in a folder, or a file, durable."""
         sync_folder(folder)
 
 
@@ -359,11 +364,3 @@ def sync_folder(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
-    temporary.write_bytes(content)
-    sync_folder(temporary)
-    temporary.replace(path)
-    sync_folder(path.parent)
