@@ -122,6 +122,11 @@ def test_a_numeric_target_is_learned_as_regression(regressor):
     assert regressor.ended.out.startswith("regression: rmse ")
 
 
+@pytest.fixture
+def in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -146,8 +151,9 @@ def test_a_numeric_target_is_learned_as_regression(regressor):
         (("--target", "dear", "--time", "9" * 400), "more than ten years"),
     ],
 )
-def test_what_cannot_be_learned_is_told_in_one_line_with_status_2(options, said, flats, tmp_path, run_process):
-    ended = run_process("train", flats, *options, cwd=tmp_path)
+@pytest.mark.usefixtures("in_an_empty_folder")
+def test_what_cannot_be_learned_is_told_in_one_line_with_status_2(options, said, flats, tmp_path, athanor):
+    ended = athanor("train", flats, *options)
     assert ended.status == 2, ended.err
     assert said in ended.err
     assert "Traceback" not in ended.err

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from support.server import wait_for
+
 ROOT = Path(__file__).parent.parent.parent
 BLOCK = re.compile(r"^```(\w+) run\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SERVER = "http://127.0.0.1:8000"  # as the pages write it
@@ -71,11 +73,13 @@ def a_server(reader):
         command = [str(BIN / "athanor"), "serve", "--port", "0"]
         with log.open("w") as written:
             started.append(subprocess.Popen(command, cwd=reader.folder, env=reader.environment, stderr=written))
-        while started[0].poll() is None:
+
+        def address() -> str | None:
+            assert started[0].poll() is None, log.read_text()
             found = re.search(r'"event": "server started".*"port": (\d+)', log.read_text())
-            if found and is_ready(f"http://127.0.0.1:{found[1]}"):
-                return f"http://127.0.0.1:{found[1]}"
-        raise AssertionError(log.read_text())
+            return f"http://127.0.0.1:{found[1]}" if found and is_ready(f"http://127.0.0.1:{found[1]}") else None
+
+        return str(wait_for(address, "the server to answer", log=log))
 
     yield start
     for process in started:

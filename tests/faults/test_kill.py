@@ -23,19 +23,25 @@ SEED = int(os.environ.get("ATHANOR_FAULT_SEED", str(int(time.time()))))
 LATEST_S = 1.8  # after the job is running; it takes about 2 s when nobody disturbs it, and longer when somebody does
 
 
-@pytest.fixture
-def server(tmp_path):
-    process = ServerProcess(tmp_path / "data").start()
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    process = ServerProcess(tmp_path_factory.mktemp("killed") / "data")
     yield process
     if process.left_over():
-        process.end()
+        assert process.end() == 0
+        wait_for(lambda: not process.left_over(), "every process to be gone", patience_s=15)
+
+
+@pytest.fixture
+def server(shared):
+    """One for all kinds and all instants, started again where it is gone: each job also proves that it recovered."""
+    return shared if shared.left_over() else shared.start()
 
 
 @pytest.mark.faults
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_job_survives_the_death_of_its(kind, server, tmp_path, record_property):
-    """One server lives through all instants (or is started again), so later jobs also prove that it recovered."""
     print(f"\nfaults: ATHANOR_FAULT_SEED={SEED} kind={kind} instants={INSTANTS}")  # noqa: T201 - to run it again
     record_property("seed", SEED)
     rng = random.Random(f"{SEED}/{kind}")
@@ -44,7 +50,7 @@ def test_a_job_survives_the_death_of_its(kind, server, tmp_path, record_property
         table = write_churn(tmp_path / f"churn-{number}.csv", seed=number)
         with server.client() as client:
             acknowledged.append(upload(client, table))
-            job_id = start_job(client, acknowledged[-1], "churned", name=f"job {number}", preset="good_quality")
+            job_id = start_job(client, acknowledged[-1], "churned", name=f"job {number}", preset="medium_quality")
             wait_for(lambda: job(client, job_id)["status"] == "running", "the job to run", log=server.log)  # noqa: B023
             killed.append(_kill(server, kind, after_s=rng.uniform(0.0, LATEST_S)))
         if kind == "server":
@@ -56,13 +62,7 @@ def test_a_job_survives_the_death_of_its(kind, server, tmp_path, record_property
             kept = {found["id"] for found in client.get("/automl/datasets").json()["datasets"]}
             assert set(acknowledged) <= kept
             _predicts(client, job_id)
-    for log in (server.data / "runs").glob("*/fits.log"):
-        fits = Counter(log.read_text().splitlines())
-        assert max(fits.values()) == 1, fits.most_common(3)
-    hits = [said for said in killed if not said.startswith("nothing")]
-    assert 3 * len(hits) >= INSTANTS, killed  # otherwise this test has shown nothing
-    assert server.end() == 0
-    wait_for(lambda: not server.left_over(), "every process to be gone", patience_s=15)
+    check(server, killed)
 
 
 @pytest.mark.faults
@@ -95,22 +95,30 @@ def test_a_run_that_is_continued_survives_the_death_of_its(kind, server, tmp_pat
         assert after["models"][0]["score"] <= before["models"][0]["score"], told
         with server.client() as client:
             _predicts(client, run)
+    check(server, killed)
+
+
+def check(server: ServerProcess, killed: list[str]) -> None:
+    """That nothing was fitted twice, that something was killed, and that nobody is left of the jobs."""
     for log in (server.data / "runs").glob("*/fits.log"):
         fits = Counter(log.read_text().splitlines())
         assert max(fits.values()) == 1, fits.most_common(3)
     hits = [said for said in killed if not said.startswith("nothing")]
-    assert 3 * len(hits) >= INSTANTS, killed
-    assert server.end() == 0
-    wait_for(lambda: not server.left_over(), "every process to be gone", patience_s=15)
+    assert 3 * len(hits) >= INSTANTS, killed  # otherwise this test has shown nothing
+    wait_for(
+        lambda: set(server.left_over()) == {server.pid, *server.pids("worker")},
+        "server and worker to be alone",
+        patience_s=15,
+    )
 
 
 def _ended_run(server: ServerProcess, run: str) -> dict[str, Any]:
     def ended() -> dict[str, Any] | None:
-        with native(server) as client:
-            found = client.get(f"/runs/{run}").json()
+        found = client.get(f"/runs/{run}").json()
         return dict(found) if found["state"] in {"succeeded", "failed", "stopped"} else None
 
-    return dict(wait_for(ended, f"run {run} to end", log=server.log))
+    with native(server) as client:
+        return dict(wait_for(ended, f"run {run} to end", log=server.log))
 
 
 def _kill(server: ServerProcess, kind: str, *, after_s: float) -> str:

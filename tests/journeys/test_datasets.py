@@ -92,7 +92,7 @@ def test_a_dataset_of_this_api_is_trained_on_through_another(server, api):
     rows = "".join(f"{number % 97},{number % 13},{'yes' if number % 97 > 40 else 'no'}\n" for number in range(600))
     made = api.post("/datasets", params={"filename": "t.csv"}, content=f"a,b,target\n{rows}".encode()).json()
     with server.client() as workbench:
-        job = start_job(workbench, f"ds_{made['id'].replace('-', '')}", "target", timeLimit=10)
+        job = start_job(workbench, f"ds_{made['id'].replace('-', '')}", "target", preset="medium_quality")
         assert wait_for_end(workbench, job)["status"] == "completed"
     kept = api.delete(f"/datasets/{made['id']}")
     assert kept.status_code == 409

@@ -134,7 +134,9 @@ def test_the_base_may_end_with_a_slash_and_stands_outside_the_prefix_as_well(ser
     ids=["csv", "json"],
 )
 @pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzip"])
-def test_a_file_is_predicted_as_the_collection_of_the_same_rows(vecml, demo, file_format, content, zipped):
+@pytest.mark.usefixtures("demo")
+def test_a_file_is_predicted_as_the_collection_of_the_same_rows(vecml, file_format, content, zipped):
+    whole = vecml.ok("automl_predict", **DEMO, model_name="model1", prediction_dataset="prediction_data")
     answer = vecml.ok(
         "automl_predict",
         **DEMO,
@@ -144,8 +146,8 @@ def test_a_file_is_predicted_as_the_collection_of_the_same_rows(vecml, demo, fil
         has_field_names=True,
         **({"compression_type": "gzip"} if zipped else {}),
     )
-    assert answer["predictions"] == demo[1]["predictions"]
-    assert answer["prediction_metric"] == demo[1]["prediction_metric"]
+    assert answer["predictions"] == whole["predictions"]
+    assert answer["prediction_metric"] == whole["prediction_metric"]
 
 
 def test_a_libsvm_file_is_predicted_as_the_collection_of_the_same_rows(vecml, small):

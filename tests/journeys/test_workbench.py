@@ -19,9 +19,8 @@ def completed(server, churn):
     """A dataset, and a job on it that ended well. (dataset id, job id, the job)"""
     with server.client() as client:
         dataset = upload(client, churn)
-        job_id = start_job(
-            client, dataset, "churned", name="Churn", description="who leaves", metric="f1", timeLimit=120
-        )
+        words = {"name": "Churn", "description": "who leaves", "metric": "f1"}
+        job_id = start_job(client, dataset, "churned", **words, preset="medium_quality", timeLimit=120)
         return dataset, job_id, wait_for_end(client, job_id)
 
 
@@ -110,7 +109,7 @@ def test_a_running_job_cannot_be_deleted_but_stopped_within_seconds_and_then_del
 
 
 def test_the_leaderboard_grows_while_the_job_runs(server, client, completed):
-    job_id = start_job(client, completed[0], "churned", name="watched", timeLimit=120)
+    job_id = start_job(client, completed[0], "churned", name="watched", preset="good_quality", timeLimit=120)
     sizes = set()
 
     def seen():
@@ -118,6 +117,7 @@ def test_the_leaderboard_grows_while_the_job_runs(server, client, completed):
         return len(sizes) >= 2
 
     wait_for(seen, "the leaderboard to grow", log=server.log)
+    assert job(client, job_id)["status"] == "running"
     client.post(f"/automl/jobs/{job_id}/stop")
 
 
@@ -146,7 +146,8 @@ def test_an_upload_is_answered_and_profiled_while_the_trainer_is_busy(server, cl
 
 def test_a_server_that_is_ended_and_started_again_goes_on_with_the_job(server, churn):
     with server.client() as client:
-        job_id = start_job(client, upload(client, churn), "churned", name="interrupted", timeLimit=30)
+        words = {"name": "interrupted", "preset": "medium_quality", "hardware": {"cpu_count": 1}, "timeLimit": 60}
+        job_id = start_job(client, upload(client, churn), "churned", **words)
         fits = run_folder(server.data, job_id) / "fits.log"
         wait_for(fits.exists, "a first fold", log=server.log)
     before = fits.read_text().splitlines()
@@ -156,6 +157,7 @@ def test_a_server_that_is_ended_and_started_again_goes_on_with_the_job(server, c
     assert time.monotonic() - started < 30
     server.start()
     with server.client() as client:
+        assert job(client, job_id)["status"] != "completed"
         assert wait_for_end(client, job_id)["status"] == "completed"
     after = fits.read_text().splitlines()
     assert after[: len(before)] == before

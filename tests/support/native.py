@@ -6,12 +6,12 @@ from typing import Any
 
 import httpx
 
-from support.server import ServerProcess, wait_for
+from support.server import NO_TLS, ServerProcess, wait_for
 
 
 def native(server: ServerProcess, key: str | None = None) -> httpx.Client:
     headers = {"X-API-Key": server.key if key is None else key}
-    return httpx.Client(base_url=f"{server.url}/v1", headers=headers, timeout=60.0)
+    return httpx.Client(base_url=f"{server.url}/v1", headers=headers, timeout=60.0, verify=NO_TLS)
 
 
 def whole_profile(client: httpx.Client, dataset: str) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from copy import deepcopy
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -112,7 +114,7 @@ def _scopes(operation: Operation[Any]) -> dict[str, Any]:
 
 def _body(operation: Operation[Any], schemas: dict[str, Any]) -> dict[str, Any]:
     """What an operation takes, as its OpenAPI entry says it. What its schema refers to goes into `schemas`."""
-    schema = operation.body.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema = deepcopy(_schema(operation))
     schemas.update(schema.pop("$defs", {}))
     key = {"type": "string", "description": "Your key."}
     schema["properties"] = {KEY: key, **schema.get("properties", {})}
@@ -127,6 +129,13 @@ def _body(operation: Operation[Any], schemas: dict[str, Any]) -> dict[str, Any]:
         form = {"type": "object", "required": required, "properties": {"file": file, **kept}}
         content["multipart/form-data"] = {"schema": form}
     return {"requestBody": {"required": True, "content": content}}
+
+
+@cache
+def _schema(operation: Operation[Any]) -> dict[str, Any]:
+    """Its body's schema, made once a process: to make all of them takes longer than the rest of an application."""
+    schema: dict[str, Any] = operation.body.model_json_schema(ref_template="#/components/schemas/{model}")
+    return schema
 
 
 def _tell_schemas(app: FastAPI, schemas: Mapping[str, Any]) -> None:
