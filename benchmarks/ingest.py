@@ -30,7 +30,8 @@ import polars as pl
 from athanor.engine.tables.inference import infer
 from athanor.engine.profiling.profile import profile
 from athanor.engine.readers import read
-from athanor.engine.tables.segments import scan_segments, write_segments
+from athanor.engine.readers.segmenting import write_segments
+from athanor.engine.tables.segments import scan_segments
 file, folder = Path(sys.argv[1]), Path(sys.argv[2])
 started = time.perf_counter()
 {what}

@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from athanor.engine import memory
 from athanor.engine.fitting.checkpoint import FolderCheckpoints
 from athanor.engine.fitting.fold_parts import PartsMaker
-from athanor.engine.fitting.pool import LocalPool
 from athanor.engine.fitting.training_set import TrainingSet, make_training_set
 from athanor.engine.learn import learn
 from athanor.engine.models import lightgbm as family
 from athanor.engine.plan import Plan
-from athanor.engine.race.search import entries
+from athanor.engine.processes.pool import LocalPool
+from athanor.engine.schedule import entries
 from athanor.engine.seeds import seed_for
 from athanor.engine.tables.dataset import Dataset, Numbers
 from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage

@@ -26,8 +26,9 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 from athanor.engine.readers import ReaderOptions
+from athanor.engine.readers.segmenting import write_segments
 from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
-from athanor.engine.tables.segments import read_segments, write_segment, write_segments
+from athanor.engine.tables.segments import read_segments, write_segment
 def peak():
     return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
 folder, n_rows, batch, dim = Path(sys.argv[1]), *map(int, sys.argv[2:5])

@@ -20,7 +20,7 @@ OUTERMOST = {
     ("api/server.py", "Exception"),
     ("worker/loop.py", "BaseException"),
     ("worker/supervise.py", "BaseException"),
-    ("engine/fitting/nursery.py", "BaseException"),
+    ("engine/processes/nursery.py", "BaseException"),
 }
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager"}
 
@@ -133,7 +133,7 @@ def test_starting_is_light(module):
 
 # What a pool process is made of: importing polars starts threads, and a process with threads cannot be forked.
 FORKED = [
-    "fitting.nursery",
+    "processes.nursery",
     "fitting.crossfit",
     "importance.worth",
     "serving.predictor",
@@ -151,7 +151,8 @@ def test_what_is_forked_never_imports_polars_and_starts_no_thread():
         [
             *(f"import athanor.engine.{name}" for name in FORKED),
             "import athanor.app, athanor.worker.loop",
-            "from athanor.engine.fitting import learners, nursery",
+            "from athanor.engine.fitting import learners",
+            "from athanor.engine.processes import nursery",
             "learners.import_learners()",
             "import sys",
             "assert 'polars' not in sys.modules",

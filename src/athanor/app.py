@@ -375,7 +375,7 @@ def _worker(settings: Settings) -> Iterator[None]:
 
 def _end_with_server(lifeline: int) -> None:
     """Be killed when the server ends, however it ends. No thread: a worker forks."""
-    from athanor.engine.fitting.nursery import die_with_parent
+    from athanor.engine.parent import die_with_parent
 
     die_with_parent(os.getppid())
     ended, _, _ = select.select([lifeline], [], [], 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from athanor.engine.fitting.checkpoint import sha256_of
+from athanor.engine.disk import sha256_of
 
 
 @pytest.fixture

@@ -128,7 +128,7 @@ def test_a_signal_leaves_no_rows_behind(number, houses, tmp_path, athanor, monke
         left.append(list(tmp_path.iterdir()))
         raise SystemExit(status)
 
-    monkeypatch.setattr("athanor.engine.tables.segments.write_segments", write_some_rows)
+    monkeypatch.setattr("athanor.engine.readers.segmenting.write_segments", write_some_rows)
     monkeypatch.setattr("athanor.cli.profile.Endings", partial(Endings, end=end))
     ended = athanor("profile", houses)
     assert ended.status == 128 + number

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from athanor.engine.race.ensemble import select_weights
 from athanor.engine.tables.dataset import Dataset, Numbers, Words
 from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 
@@ -39,6 +40,27 @@ def a_table(n_rows: int = 300, *, problem: str = "binary", seed: int = 7) -> Dat
     return Dataset(schema, columns, n_rows)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_table():
     return a_table
+
+
+@pytest.fixture(scope="session")
+def remembered_weights():
+    """Selects the weights of a blend, once for the same answers in the same order.
+
+    Races of made-up fits come by the same answers again and again, and do little else but weigh them. The selection
+    itself has tests of its own.
+    """
+    found = {}
+
+    def remembering(answers, truth, *, clock, **more):
+        if clock.spent():
+            return select_weights(answers, truth, clock=clock, **more)
+        told = tuple((trial, each.values.tobytes()) for trial, each in answers.items())
+        key = (told, truth.y.tobytes(), *more.items())
+        if key not in found:
+            found[key] = select_weights(answers, truth, clock=clock, **more)
+        return found[key]
+
+    return remembering

@@ -7,11 +7,11 @@ import pytest
 from sklearn import metrics as sk
 
 from athanor.engine.evaluation import MOST_UNKNOWN, all_scores, evaluate, find_classes, truth_in
-from athanor.engine.fitting.pool import InlinePool
 from athanor.engine.learn import learn
 from athanor.engine.metrics import METRICS
 from athanor.engine.plan import Plan
 from athanor.engine.predictions import Predictions, Truth
+from athanor.engine.processes.pool import InlinePool
 from athanor.engine.tables.dataset import Dataset, Numbers, Times, Vectors, Words
 from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.task import Task

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from athanor.engine.findings import Kind, Severity, findings_of
-from athanor.engine.profiling.facts import Source, facts
+from athanor.engine.tables.facts import Source, facts
 from athanor.engine.tables.inference import infer
 
 N = 400

@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from athanor.engine.readers import ReaderOptions, read
+from athanor.engine.readers.segmenting import write_segments
 from athanor.engine.tables.dataset import Words
 from athanor.engine.tables.frames import to_dataset
 from athanor.engine.tables.rows import rows_to_dataset
-from athanor.engine.tables.segments import read_segments, write_segments
+from athanor.engine.tables.segments import read_segments
 
 OPTIONS = ReaderOptions(delimiter=",", quote='"', has_header=True)
 

@@ -44,14 +44,15 @@ def test_at_most_five_of_its_checks_are_expected_to_fail():
     assert len(EXPECTED) <= 5
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def iris():
     X, y = load_iris(return_X_y=True, as_frame=True)
     return X, y.map({0: "setosa", 1: "versicolor", 2: "virginica"})
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def flowers(iris):
+    """A fitted estimator for all who only ask it."""
     return AthanorClassifier(**QUICK).fit(*iris)
 
 

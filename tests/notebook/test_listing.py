@@ -1,7 +1,7 @@
 """Leaderboards and importances, to be looked at and to be taken as frames."""
 
 from athanor.engine.events import LeaderboardRow
-from athanor.engine.importance.reliance import Importance
+from athanor.engine.serving.reliance import Importance
 from athanor.notebook.listing import SHOWN, Listing, importance_listing, leaderboard_listing
 
 ROWS = [

@@ -10,7 +10,7 @@ import pytest
 from athanor.core.actor import Scope
 from athanor.core.dataset import SegmentKind
 from athanor.core.job import JobState
-from athanor.engine.tables import segments
+from athanor.engine.readers import segmenting
 from athanor.engine.tables.frames import SPARSE
 from athanor.engine.tables.schema import ColumnType, Storage
 from athanor.engine.tables.segments import read_segments
@@ -425,8 +425,8 @@ def test_vectors_in_another_storage_than_the_dataset_s_are_written_anew_segment_
     path = world.folder / "dense.parquet"
     pl.DataFrame({"v": [[1.0, 0.0, 2.0]]}).write_parquet(path)
     view = world.ingest.receive(path, filename=path.name, name=None, actor=world.actor)
-    write = segments.write_segments
-    monkeypatch.setattr(segments, "write_segments", lambda *given, **more: write(*given, **more, largest_rows=2))
+    write = segmenting.write_segments
+    monkeypatch.setattr(segmenting, "write_segments", lambda *given, **more: write(*given, **more, largest_rows=2))
     sparse = [{"indices": [place % 3], "values": [place + 1.0]} for place in range(5)]
     pl.DataFrame({"v": sparse}).write_parquet(path)
     appended = world.datasets.append(world.actor, view.dataset.id, path, filename=path.name)

@@ -15,7 +15,7 @@ import pytest
 from athanor.core.actor import Scope
 from athanor.core.job import JobKind, JobState, Lane, advance
 from athanor.core.ports import EVERYONE
-from athanor.engine.tables import segments
+from athanor.engine.readers import segmenting
 from athanor.engine.tables.schema import ColumnType
 from athanor.errors import Conflict, InvalidInput, NotFound, ScopeMissing, TooLarge, Unavailable
 from athanor.services import ingest
@@ -181,9 +181,9 @@ def test_a_transaction_that_fails_leaves_no_blob(world):
 @pytest.mark.parametrize("fails_at", [1, 2, 3, 4])
 def test_a_disk_that_is_full_at_any_blob_leaves_nothing(world, monkeypatch, fails_at):
     """A file of several segments with ids and rejected rows puts many blobs; space is given back for all of them."""
-    write_segments = segments.write_segments
+    write_segments = segmenting.write_segments
     monkeypatch.setattr(
-        segments, "write_segments", lambda *given, **more: write_segments(*given, **more, largest_rows=100)
+        segmenting, "write_segments", lambda *given, **more: write_segments(*given, **more, largest_rows=100)
     )
     put, asked = world.blobs.put, []
 
@@ -207,7 +207,7 @@ def test_a_disk_that_is_full_while_segments_are_written_leaves_nothing(world, mo
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(segments, "write_segments", full)
+    monkeypatch.setattr(segmenting, "write_segments", full)
     with pytest.raises(Unavailable, match="No space left"):
         world.a_dataset()
     assert (list(world.blobs.keys()), list(world.scratch.iterdir()), world.all_of("datasets")) == ([], [], [])

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from athanor.core.actor import Scope
-from athanor.engine.importance.reliance import Importance
 from athanor.engine.predictions import Predictions
+from athanor.engine.serving.reliance import Importance
 from athanor.engine.tables.dataset import Dataset, Numbers
 from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.engine.task import Task

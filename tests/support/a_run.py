@@ -12,10 +12,10 @@ from pathlib import Path
 
 from athanor.engine.fitting.checkpoint import FolderCheckpoints
 from athanor.engine.fitting.learners import import_learners
-from athanor.engine.fitting.nursery import is_single_threaded
-from athanor.engine.fitting.pool import InlinePool, LocalPool
 from athanor.engine.learn import learn
 from athanor.engine.plan import Plan
+from athanor.engine.processes.nursery import is_single_threaded
+from athanor.engine.processes.pool import InlinePool, LocalPool
 from athanor.engine.task import Task
 from support.mixed import mixed_table
 from support.steps import Steps

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from athanor.engine.findings import Finding, Severity
-from athanor.engine.profiling.association import Association, Correlations, Measure
 from athanor.engine.profiling.distributions import Histogram, ValueCount
 from athanor.engine.profiling.profile import ColumnProfile, Profile
+from athanor.engine.tables.association import Association, Correlations, Measure
 
 LEVELS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 

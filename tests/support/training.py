@@ -11,8 +11,8 @@ from athanor.core.ids import new_id
 from athanor.core.job import Job
 from athanor.core.model import Model
 from athanor.core.ports import EVERYONE, BlobStore, Records
-from athanor.engine.fitting.pool import InlinePool
 from athanor.engine.learn import learn
+from athanor.engine.processes.pool import InlinePool
 from athanor.engine.scores import read_scores
 from athanor.engine.serving.model_files import read_head
 from athanor.engine.tables.segments import read_segments

@@ -163,8 +163,8 @@ def yard(shared_yard):
 def trained(tmp_path_factory, shared_yard):
     """Checkpoints as a trainer leaves them: finished folds, and the best model so far."""
     from athanor.engine.fitting.checkpoint import FolderCheckpoints
-    from athanor.engine.fitting.pool import InlinePool
     from athanor.engine.learn import learn
+    from athanor.engine.processes.pool import InlinePool
     from athanor.engine.tables.segments import read_segments
 
     job = shared_yard.a_run()

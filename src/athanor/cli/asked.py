@@ -41,7 +41,7 @@ class Asked:
 
     def write(self, folder: Path) -> None:
         """Keep it in `folder`, durably."""
-        from athanor.engine.fitting.checkpoint import sync_folder
+        from athanor.engine.disk import sync_folder
 
         head = {"format": FORMAT, **asdict(self), "file": str(self.file)}
         unfinished = folder / f"{ASKED}.new"

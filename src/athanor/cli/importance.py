@@ -16,8 +16,8 @@ from athanor.cli.training import limit_of
 from athanor.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from athanor.engine.importance.reliance import Importance
     from athanor.engine.importance.worth import Worth
+    from athanor.engine.serving.reliance import Importance
 
 EPILOG = as_written("""
 Examples:

@@ -129,14 +129,14 @@ def _write_into(result: Result, place: Path) -> None:
 
 
 def _write(result: Result, folder: Path) -> None:
-    from athanor.engine.fitting.checkpoint import sync_tree
+    from athanor.engine.disk import sync_tree
 
     result.save(folder)
     sync_tree(folder)
 
 
 def _sync(folder: Path) -> None:
-    from athanor.engine.fitting.checkpoint import sync_folder
+    from athanor.engine.disk import sync_folder
 
     sync_folder(folder)
 

@@ -24,7 +24,7 @@ from athanor.quantities import spell_duration, spell_size
 if TYPE_CHECKING:
     from athanor.engine.profiling.profile import Profile
     from athanor.engine.readers import ReaderOptions
-    from athanor.engine.tables.segments import Written
+    from athanor.engine.readers.segmenting import Written
 
 EPILOG = as_written("""
 Examples:
@@ -154,7 +154,8 @@ def _profile(
 ) -> tuple[Written, Profile]:
     """Read the file and look at its rows, in memory for a part of them at a time."""
     from athanor.engine.profiling import profile as looking
-    from athanor.engine.tables.segments import scan_segments, write_segments
+    from athanor.engine.readers.segmenting import write_segments
+    from athanor.engine.tables.segments import scan_segments
 
     endings = Endings("ended without a profile")
     with TemporaryDirectory(prefix="athanor-profile-") as folder, endings.listening(lambda: rmtree(folder)):
@@ -165,7 +166,7 @@ def _profile(
 
 def _print_reading(found: Profile, written: Written, file: Path, about: str, wanted: _Wanted) -> None:
     """What came of the file."""
-    from athanor.engine.profile_page.words import count, visible
+    from athanor.engine.words import count, visible
 
     columns = count(len(found.columns), "column")
     lines = [f"{visible(str(file), 200)}: {count(found.n_rows, 'row')}, {columns} ({about})"]

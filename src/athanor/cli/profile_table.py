@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from athanor.engine.profile_page.summary import most_interesting, shape, values
-from athanor.engine.profile_page.words import count, share, visible
+from athanor.engine.words import count, share, visible
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -25,9 +25,9 @@ from athanor.quantities import parse_duration, spell_duration, spell_score, spel
 
 if TYPE_CHECKING:
     from athanor.engine.events import Event
-    from athanor.engine.fitting.pool import LocalPool
     from athanor.engine.learn import Result
     from athanor.engine.plan import Plan
+    from athanor.engine.processes.pool import LocalPool
     from athanor.engine.scores import Scores
 
 ALSO = ("accuracy", "f1_macro", "roc_auc", "log_loss", "rmse", "mae", "r2")  # shown beside the run's own metric
@@ -121,7 +121,7 @@ class Training:
 
     @contextmanager
     def _pool(self) -> Iterator[LocalPool]:
-        from athanor.engine.fitting.pool import LocalPool
+        from athanor.engine.processes.pool import LocalPool
 
         asked = self.asked
         pool = LocalPool(asked.plan.cores, memory_limit=memory_of(asked.plan) if self.goes_on else asked.rows_for)

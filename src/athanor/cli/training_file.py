@@ -16,8 +16,8 @@ from athanor.quantities import spell_duration, spell_size
 if TYPE_CHECKING:
     from athanor.cli.question import Question
     from athanor.engine.readers import ReaderOptions, Table
+    from athanor.engine.readers.segmenting import Written
     from athanor.engine.tables.dataset import Dataset
-    from athanor.engine.tables.segments import Written
     from athanor.engine.task import Task
 
 LARGE = 200 * 10**6  # bytes of a file that is not read in one go

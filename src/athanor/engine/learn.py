@@ -14,11 +14,11 @@ from tempfile import TemporaryDirectory
 from athanor.engine.budget import Budget
 from athanor.engine.events import Event, Finished, LeaderboardRow, Listener, Outlook, Started, Warned, ignore
 from athanor.engine.fitting.checkpoint import CheckpointStore, FolderCheckpoints
-from athanor.engine.fitting.pool import LocalPool, Pool
-from athanor.engine.fitting.training_set import TrainingSet, make_training_set
+from athanor.engine.fitting.training_set import TrainingSet, folds_of, make_training_set
 from athanor.engine.importance import worth
 from athanor.engine.leaderboard import write_leaderboard
 from athanor.engine.plan import Plan
+from athanor.engine.processes.pool import LocalPool, Pool
 from athanor.engine.race.rounds import Race
 from athanor.engine.race.search import starters
 from athanor.engine.race.validation import kept_back_s, make_validation_set, validate
@@ -136,7 +136,8 @@ def learn(
     store = checkpoints or _TemporaryCheckpoints()
     if continues and not store.finished():
         raise NotFound("The folds of this run are gone: there is nothing to go on from. Train anew.")
-    given = make_training_set(dataset, task, plan)
+    before = store.fingerprint()
+    given = make_training_set(dataset, task, plan, n_folds=None if before is None else folds_of(before))
     held_out = None if validation is None else make_validation_set(validation, given)
     with _pool_or_own(pool, plan) as workers:
         store.claim(given.fingerprint())
@@ -145,7 +146,7 @@ def learn(
         beyond = _beyond(given, plan)
         if continues and beyond < 0:
             tell(Warned(message=_too_few(plan, beyond)))
-        before = store.incumbent() if continues else None
+        served = store.incumbent() if continues else None
         ahead = _Ahead(tell)
         race = Race(given, plan, clock=clock, pool=workers, checkpoints=store, tell=ahead, continues=continues)
         worth_s = worth.kept_back_s(clock)
@@ -154,7 +155,7 @@ def learn(
         folder = store.incumbent()
         if folder is None:
             raise Unavailable("The model that was saved is gone; did someone clean the folder of the run?")
-        if folder == before:  # whoever has the earlier result reads its leaderboard and scores there
+        if folder == served:  # whoever has the earlier result reads its leaderboard and scores there
             folder = _copied(folder, store)
         write_leaderboard(folder, race.leaderboard())  # trials came to an end since the model was saved
         if held_out is not None:

@@ -119,9 +119,9 @@ def _typed(
     import polars as pl
     from polars import selectors
 
-    from athanor.engine.profiling.facts import storage_of
     from athanor.engine.readers.reading import Reading
     from athanor.engine.readers.typed import TypedFile
+    from athanor.engine.tables.facts import storage_of
     from athanor.engine.tables.inference import infer
 
     def slices(columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:

@@ -21,7 +21,7 @@ from athanor.notebook.result import Result
 
 if TYPE_CHECKING:
     from athanor.engine import learn as engine
-    from athanor.engine.fitting.pool import Pool
+    from athanor.engine.processes.pool import Pool
     from athanor.engine.tables.dataset import Dataset
     from athanor.engine.target_distribution import TargetDistribution
 
@@ -127,7 +127,7 @@ def learned(
     """The engine's run, shown and interruptible. The limit counts from `started`, a point of the monotonic clock."""
     from athanor.engine import learn as engine
     from athanor.engine.fitting.checkpoint import FolderCheckpoints
-    from athanor.engine.fitting.pool import InlinePool
+    from athanor.engine.processes.pool import InlinePool
 
     budget = Budget.of(plan.time_limit_s, started=started)
     pool: Pool | None = InlinePool() if in_this_process else None

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from athanor.engine.importance.reliance import Importance
 from athanor.engine.profile_page.html import Html
+from athanor.engine.serving.reliance import Importance
 from athanor.notebook.html import block, table_html
 from athanor.quantities import spell_score
 

@@ -20,8 +20,8 @@ from athanor.services.runs import view_of
 
 if TYPE_CHECKING:
     from athanor.engine.evaluation import Evaluation
-    from athanor.engine.importance.reliance import Importance
     from athanor.engine.serving.predictor import Predictor
+    from athanor.engine.serving.reliance import Importance
     from athanor.engine.tables.dataset import Dataset
 
 SEES_IMPORTANCE = (Scope.RUNS_READ, Scope.MODELS_READ)  # of these lets somebody see what a model relies on

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from athanor.core.job import Job
 from athanor.engine.fitting.learners import import_learners
-from athanor.engine.fitting.nursery import die_with_parent
+from athanor.engine.parent import die_with_parent
 from athanor.errors import NotFound, Unavailable
 from athanor.services.execution import LeaseLost
 from athanor.worker.supervise import count_checkpoints, supervise

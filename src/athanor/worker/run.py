@@ -36,8 +36,8 @@ class Assignment:
 
 def train(given: Assignment, place: Workplace) -> str:
     """Train the job's run from its checkpoints on, until the deadline; why it ended."""
-    from athanor.engine.fitting.pool import LocalPool
     from athanor.engine.learn import learn
+    from athanor.engine.processes.pool import LocalPool
 
     budget = Budget(given.deadline)
     signal.signal(FINISH_SIGNAL, lambda *_: budget.finish())

@@ -19,7 +19,7 @@ from uuid import UUID
 from athanor.core.job import HEARTBEAT_S, Job, Request
 from athanor.engine import memory
 from athanor.engine.fitting.checkpoint import FolderCheckpoints, n_finished
-from athanor.engine.fitting.nursery import die_with_parent
+from athanor.engine.parent import die_with_parent
 from athanor.errors import AthanorError, Unavailable
 from athanor.services.execution import LeaseLost
 from athanor.worker.models import run_models

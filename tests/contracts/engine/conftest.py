@@ -1,16 +1,18 @@
-"""A small table with every kind of column, targets for every problem, and one fit of a family."""
+"""A small table with every kind of column, targets for every problem, and fits of a family."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 import pytest
 from scipy import sparse
 
+from athanor.engine.family import FitInput
 from athanor.engine.features import VIEWS
 from athanor.engine.metrics import METRICS
-from athanor.engine.models import FAMILIES, FitInput
+from athanor.engine.models import FAMILIES, neural
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
 from athanor.engine.tables.dataset import Dataset, Numbers, Times, Vectors, Words
@@ -69,7 +71,8 @@ def truth_for(problem: str, table: Dataset, *, seed: int = 5) -> Truth:
     return Truth(y=100.0 + 10.0 * signal)
 
 
-MOST = {"rounds": 50, "epochs": 20}  # what a contract is about shows after so many
+MOST = {"rounds": 50, "trees": 60, "least_trees": 30, "nets": 2}  # what a contract is about shows after so many
+FEW_STEPS = 400  # of nets, which make as many on a small table, whatever the options say
 
 
 def short(options):
@@ -79,19 +82,26 @@ def short(options):
 
 @dataclass
 class Fit:
-    """What a family is given, and how its answers are judged."""
+    """What a family is given, and how its answers are judged. All tests share it, and each fit gets its own matrices."""
 
     family: object
     table: Dataset
     view: object
     given: FitInput
+    _entries: dict = field(default_factory=dict, repr=False)
+
+    def entry(self, place):
+        """The model of an entry of the portfolio, fitted once for all who only ask it."""
+        options = self.family.portfolio()[place]
+        place = self.family.portfolio().index(options)
+        if place not in self._entries:
+            self._entries[place] = self.model(options=options)
+        return self._entries[place]
 
     def model(self, **changes):
         options = short(changes.pop("options", self.family.portfolio()[0]))
-        given = FitInput(
-            **{name: changes.get(name, getattr(self.given, name)) for name in FitInput.__dataclass_fields__}
-        )
-        return self.family.fit(given, options)
+        own = {"X": self.given.X.copy(), "X_stop": self.given.X_stop.copy()}
+        return self.family.fit(replace(self.given, **own | changes), options)
 
     def loss(self, margins) -> float:
         """The problem's natural loss on the validation rows."""
@@ -100,12 +110,10 @@ class Fit:
         return metric.score(self.given.truth_stop, answers)
 
 
-def a_fit(family: str, problem: str, *, with_sparse: bool = False, weight: bool = False) -> Fit:
+def a_fit(family: str, problem: str, *, with_sparse: bool = False) -> Fit:
     found = FAMILIES[family]
     table = every_kind(with_sparse=with_sparse)
     truth = truth_for(problem, table)
-    if weight:
-        truth = Truth(y=truth.y, classes=truth.classes, weight=np.random.default_rng(1).random(table.n_rows))
     train, valid = np.arange(300), np.arange(300, 400)
     view = VIEWS[found.view].fit(table.take(train))
     given = FitInput(
@@ -119,6 +127,8 @@ def a_fit(family: str, problem: str, *, with_sparse: bool = False, weight: bool 
         seed=11,
         watch=lambda step: False,
     )
+    for shared in (given.truth.y, given.truth_stop.y):
+        shared.flags.writeable = False
     return Fit(found, table, view, given)
 
 
@@ -132,9 +142,13 @@ def make_truth():
     return truth_for
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def make_fit():
-    return a_fit
+    """The same fit for all who ask for the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neural, "_LEAST_STEPS", FEW_STEPS)
+        patch.setattr(neural, "_MOST_STEPS", FEW_STEPS)
+        yield cache(a_fit)
 
 
 def bits(array) -> bytes:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
 
+from athanor.engine.family import Shape
 from athanor.engine.features import VIEWS
 from athanor.engine.fitting.watch import Ending, Watch
 from athanor.engine.metrics import METRICS
-from athanor.engine.models import FAMILIES, Shape
+from athanor.engine.models import FAMILIES
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
 from athanor.engine.target_distribution import DISTRIBUTIONS, TargetDistribution
@@ -42,7 +44,7 @@ def test_portfolio_entries_differ_and_are_plain_data(family):
 @every_service
 def test_the_quickest_entry_beats_the_baseline(family, problem, make_fit):
     fit = make_fit(family, problem)
-    margins = fit.model().margins(fit.given.X_stop)
+    margins = fit.entry(0).margins(fit.given.X_stop)
     baseline = np.tile(fit.given.problem.baseline(fit.given.truth), (len(margins), 1))
     assert fit.loss(margins) < 0.8 * fit.loss(baseline)
 
@@ -50,8 +52,8 @@ def test_the_quickest_entry_beats_the_baseline(family, problem, make_fit):
 @every_service
 def test_every_entry_of_the_portfolio_can_be_fitted_and_saved(family, problem, make_fit, tmp_path, same_bits):
     fit = make_fit(family, problem)
-    for place, options in enumerate(fit.family.portfolio()):
-        model = fit.model(options=options)
+    for place in range(len(fit.family.portfolio())):
+        model = fit.entry(place)
         folder = tmp_path / str(place)
         folder.mkdir()
         model.save(folder)
@@ -64,7 +66,7 @@ def test_sparse_matrices_serve_as_well_as_dense_ones(family, problem, make_fit, 
     if not FAMILIES[family].takes_sparse:
         pytest.skip("this family takes dense matrices only")
     fit = make_fit(family, problem, with_sparse=True)
-    model = fit.model()
+    model = fit.entry(0)
     margins = model.margins(fit.given.X_stop)
     baseline = np.tile(fit.given.problem.baseline(fit.given.truth), (len(margins), 1))
     assert fit.loss(margins) < 0.9 * fit.loss(baseline)
@@ -75,7 +77,7 @@ def test_sparse_matrices_serve_as_well_as_dense_ones(family, problem, make_fit, 
 @every_service
 def test_margins_have_the_shape_that_the_problem_says(family, problem, make_fit):
     fit = make_fit(family, problem)
-    margins = fit.model().margins(fit.given.X_stop)
+    margins = fit.entry(0).margins(fit.given.X_stop)
     assert margins.shape == (100, fit.given.problem.n_margins(fit.given.truth))
     assert margins.dtype == np.float64
     assert np.isfinite(margins).all()
@@ -84,15 +86,14 @@ def test_margins_have_the_shape_that_the_problem_says(family, problem, make_fit)
 @every_service
 def test_the_same_seed_gives_the_same_bits(family, problem, make_fit, same_bits):
     fit = make_fit(family, problem)
-    options = fit.family.portfolio()[-1]
-    first, second = (fit.model(options=options).margins(fit.given.X_stop) for _ in range(2))
-    same_bits(first, second)
+    again = fit.model(options=fit.family.portfolio()[-1])
+    same_bits(fit.entry(-1).margins(fit.given.X_stop), again.margins(fit.given.X_stop))
 
 
 @every_service
 def test_a_row_gets_the_same_bits_alone_and_among_others(family, problem, make_fit, shuffled_rows, same_bits):
     fit = make_fit(family, problem)
-    model = fit.model()
+    model = fit.entry(0)
     margins = model.margins(fit.given.X_stop)
     for rows in shuffled_rows(len(margins)):
         same_bits(model.margins(fit.given.X_stop[rows]), margins[rows])
@@ -101,7 +102,7 @@ def test_a_row_gets_the_same_bits_alone_and_among_others(family, problem, make_f
 @every_service
 def test_a_model_says_how_much_it_relies_on_each_feature(family, problem, make_fit, tmp_path, same_bits):
     fit = make_fit(family, problem, with_sparse=FAMILIES[family].takes_sparse)
-    model = fit.model()
+    model = fit.entry(0)
     sizes = model.importance(fit.view.n_features)
     assert sizes.shape == (fit.view.n_features,)
     assert sizes.dtype == np.float64
@@ -133,7 +134,7 @@ def test_a_model_that_answers_every_row_alike_relies_on_nothing(family, problem,
 def test_rows_asked_for_side_by_side_get_the_bits_they_get_in_turn(family, problem, make_fit, same_bits):
     """A server answers single rows while a batch goes through in chunks."""
     fit = make_fit(family, problem)
-    model = fit.model(options=fit.family.portfolio()[-1])
+    model = fit.entry(-1)
     sizes = (1, 2500, 3, 1200) * 3
     chunks = [fit.given.X[np.random.default_rng(size).integers(0, 300, size)] for size in sizes]
     in_turn = [model.margins(chunk) for chunk in chunks]
@@ -213,7 +214,7 @@ def test_models_made_on_the_way_are_usable_and_change_nothing(family, problem, m
 
     model = fit.model(watch=watch)
     assert losses[-1] < losses[0] < 1.02 * fit.loss(baseline)
-    undisturbed = fit.model()
+    undisturbed = fit.entry(0)
     same_bits(model.margins(fit.given.X_stop), undisturbed.margins(fit.given.X_stop))
     texts = []
     for number, each in enumerate((model, undisturbed)):
@@ -227,7 +228,7 @@ def test_models_made_on_the_way_are_usable_and_change_nothing(family, problem, m
 @every_service
 def test_missing_cells_and_unseen_levels_are_answered(family, problem, make_fit):
     fit = make_fit(family, problem)
-    model = fit.model()
+    model = fit.entry(0)
     strange = fit.table.take(np.arange(3))
     columns = dict(strange.columns)
     columns["colour"] = type(columns["colour"])(np.array([0, -1, 1], np.int32), ("mauve", "red"))
@@ -300,7 +301,7 @@ def test_a_constant_quantity_is_predicted_as_it_is(family, make_fit, tmp_path, s
 def test_a_quantity_far_from_zero_is_learned_as_well_as_one_around_it(family, make_fit):
     """Learners hold targets in single precision: a date in seconds would lose its minutes there."""
     fit = make_fit(family, "regression")
-    near = fit.model().margins(fit.given.X_stop)
+    near = fit.entry(0).margins(fit.given.X_stop)
     shifted = [replace(truth, y=truth.y + 1e12) for truth in (fit.given.truth, fit.given.truth_stop)]
     far = fit.model(truth=shifted[0], truth_stop=shifted[1]).margins(fit.given.X_stop)
     assert np.corrcoef(near[:, 0], far[:, 0] - 1e12)[0, 1] > 0.999
@@ -441,12 +442,29 @@ def test_a_distribution_of_one_value_is_predicted_as_it_is(family, text, make_fi
     same_bits(fit.family.load(tmp_path).margins(fit.given.X_stop), margins)
 
 
-@pytest.fixture
-def check_bag(tmp_path, same_bits):
-    """Whether the bag of a fit gives what its models give by themselves, asked for some rows by some threads."""
+@pytest.fixture(scope="module")
+def make_bag(make_fit, tmp_path_factory):
+    """Gives a new bag of loaded fold models, a matrix for it, and what the models say of it by themselves."""
 
-    def check(fit, asked, n_threads):
-        bag, X, alone = a_bag(fit, tmp_path)
+    @cache
+    def fitted(family, problem, with_sparse):
+        return fold_models(make_fit(family, problem, with_sparse=with_sparse), tmp_path_factory.mktemp("bag"))
+
+    def make(family, problem, *, with_sparse=False):
+        folders, places, X = fitted(family, problem, with_sparse)
+        models = [FAMILIES[family].load(folder) for folder in folders]
+        alone = [model.margins(X[:, place]) for model, place in zip(models, places, strict=True)]
+        return FAMILIES[family].bag(models, places), X, alone
+
+    return make
+
+
+@pytest.fixture
+def check_bag(same_bits):
+    """Whether a bag gives what its models give by themselves, asked for some rows by some threads."""
+
+    def check(made, asked, n_threads):
+        bag, X, alone = made
         with ThreadPoolExecutor(n_threads) as threads:
             for rows, answers in zip(asked, threads.map(lambda rows: bag.margins(X[rows]), asked), strict=True):
                 for found, expected in zip(answers, alone, strict=True):
@@ -455,8 +473,8 @@ def check_bag(tmp_path, same_bits):
     return check
 
 
-def a_bag(fit, folder):
-    """Loaded fold models, what they say by themselves, and their bag on a matrix that has more features than each.
+def fold_models(fit, folder):
+    """Saved fold models, where the features of each stand in a matrix that has more than each, and this matrix.
 
     Every feature stands there twice, and one that no model has comes last. The models have all features in the first
     places, some of them and some twice, all in a new order; the last one answers every row alike.
@@ -471,39 +489,37 @@ def a_bag(fit, folder):
         np.arange(width),
     ]
     places[1] = rng.permutation(np.concatenate([places[1], places[1][:2]]))
-    models = []
+    folders = []
     for number, place in enumerate(places):
         parts = {
             "X": given.X[:, source[place]],
             "X_stop": given.X_stop[:, source[place]],
             "categorical": tuple(np.flatnonzero(np.isin(source[place], given.categorical)).tolist()),
             "seed": number,
+            "watch": lambda step: step.n >= 8,  # any model will do
         }
         if number == 3:
             parts["truth"] = replace(given.truth, y=np.ones_like(given.truth.y))
-        target = folder / str(number)
-        target.mkdir()
-        fit.model(**parts).save(target)
-        models.append(fit.family.load(target))
-    X = given.X_stop[:, source]
-    alone = [model.margins(X[:, place]) for model, place in zip(models, places, strict=True)]
-    return fit.family.bag(models, places), X, alone
+        folders.append(folder / str(number))
+        folders[-1].mkdir()
+        fit.model(**parts).save(folders[-1])
+    return folders, places, given.X_stop[:, source]
 
 
 @every_service
-def test_a_bag_gives_the_bits_of_each_fold_model(family, problem, make_fit, check_bag, shuffled_rows):
+def test_a_bag_gives_the_bits_of_each_fold_model(family, problem, make_bag, check_bag, shuffled_rows):
     asked = [np.arange(100), *shuffled_rows(100), np.arange(3), np.tile(np.arange(100), 2)]
-    check_bag(make_fit(family, problem), asked, n_threads=1)
+    check_bag(make_bag(family, problem), asked, n_threads=1)
 
 
 @every_service
-def test_a_bag_takes_sparse_matrices_where_its_family_does(family, problem, make_fit, check_bag, shuffled_rows):
+def test_a_bag_takes_sparse_matrices_where_its_family_does(family, problem, make_bag, check_bag, shuffled_rows):
     if not FAMILIES[family].takes_sparse:
         pytest.skip("this family takes dense matrices only")
-    check_bag(make_fit(family, problem, with_sparse=True), shuffled_rows(100), n_threads=1)
+    check_bag(make_bag(family, problem, with_sparse=True), shuffled_rows(100), n_threads=1)
 
 
 @every_service
-def test_a_bag_answers_many_threads_at_once(family, problem, make_fit, check_bag, shuffled_rows):
+def test_a_bag_answers_many_threads_at_once(family, problem, make_bag, check_bag, shuffled_rows):
     one, some, many = shuffled_rows(100)
-    check_bag(make_fit(family, problem), [one, some, many, one, some] * 4, n_threads=4)
+    check_bag(make_bag(family, problem), [one, some, many, one, some] * 4, n_threads=4)

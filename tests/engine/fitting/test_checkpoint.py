@@ -7,13 +7,14 @@ import os
 import shutil
 import sys
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from athanor.engine import disk
+from athanor.engine.disk import sha256_of
 from athanor.engine.fitting import checkpoint
-from athanor.engine.fitting.checkpoint import FolderCheckpoints, FoldRecord, sha256_of
+from athanor.engine.fitting.checkpoint import FolderCheckpoints, FoldRecord
 from athanor.errors import Conflict, InvalidInput
 
 BLOCK = np.array([[0.5], [-1.25]], np.float32)
@@ -300,7 +301,7 @@ def no_disk(monkeypatch):
 
 
 def is_killed_at(line, act):
-    """Do `act` in a process that dies, without any clean-up, before its `line`-th line in checkpoint.py.
+    """Do `act` in a process that dies, without any clean-up, before its `line`-th line in checkpoint.py and disk.py.
 
     False where it had ended before.
     """
@@ -310,7 +311,7 @@ def is_killed_at(line, act):
 
         def trace(frame, event, _):
             nonlocal left
-            if Path(frame.f_code.co_filename) != Path(checkpoint.__file__):
+            if frame.f_code.co_filename not in {checkpoint.__file__, disk.__file__}:
                 return None
             if event == "line":
                 left -= 1

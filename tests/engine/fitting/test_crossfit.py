@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
+from athanor.engine.disk import sha256_of
+from athanor.engine.family import Step
 from athanor.engine.features import VIEWS
 from athanor.engine.fitting import crossfit, fold_parts
-from athanor.engine.fitting.checkpoint import FolderCheckpoints, sha256_of
+from athanor.engine.fitting.checkpoint import FolderCheckpoints
 from athanor.engine.fitting.crossfit import CrossFitter, FoldFit, fewer_rows
 from athanor.engine.fitting.training_set import make_training_set
-from athanor.engine.models import FAMILIES, Step
+from athanor.engine.models import FAMILIES
 from athanor.engine.plan import Plan
 from athanor.engine.seeds import seed_for
 from athanor.engine.tables.dataset import Numbers, Words

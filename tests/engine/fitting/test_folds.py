@@ -39,6 +39,27 @@ def test_there_are_never_more_folds_than_rows(preset):
     assert count_folds(2, Plan(preset=preset)) == 2
 
 
+@pytest.mark.parametrize(
+    ("limit_s", "cores", "folds"),
+    [
+        (3600.0, 1, 8),  # 36 folds of everything
+        (600.0, 1, 6),
+        (600.0, 2, 8),
+        (60.0, 1, 5),
+        (1.0, 1, 5),
+        (None, 1, 8),
+    ],
+)
+def test_a_short_time_has_room_for_fewer_folds_but_not_for_fewer_than_five(limit_s, cores, folds):
+    plan = Plan(time_limit_s=limit_s, max_trials=9, cores=cores)
+    assert count_folds(2_000, plan, schedule_s=100.0) == folds
+
+
+def test_time_makes_no_more_folds_than_the_preset_has():
+    plan = Plan(preset="medium_quality", time_limit_s=1.0, cores=1)
+    assert count_folds(2_000, plan, schedule_s=100.0) == 3
+
+
 @pytest.mark.parametrize("n_rows", [0, 1])
 def test_one_row_is_too_few_to_validate(n_rows):
     with pytest.raises(Impossible, match=f"at least 2 rows with a known target, got {n_rows}"):
@@ -49,17 +70,17 @@ def test_one_row_is_too_few_to_validate(n_rows):
 def test_every_row_is_validated_once_and_every_fold_has_its_share(problem):
     y = np.arange(90.0) if problem == "regression" else np.arange(90.0) % (2 if problem == "binary" else 3)
     classes = () if problem == "regression" else tuple(range(int(y.max()) + 1))
-    folds = make_folds(PROBLEMS[problem], Truth(y=y, classes=classes), Plan(preset="good_quality"))
+    folds = make_folds(PROBLEMS[problem], Truth(y=y, classes=classes), 5, seed=0)
     assert np.bincount(folds, minlength=5).tolist() == [18] * 5
 
 
 def test_each_fold_has_the_classes_in_the_table_s_proportion():
-    folds = make_folds(PROBLEMS["binary"], BINARY, Plan(preset="good_quality"))
+    folds = make_folds(PROBLEMS["binary"], BINARY, 5, seed=0)
     assert [int(BINARY.y[folds == fold].sum()) for fold in range(5)] == [6] * 5
 
 
 def test_the_seed_alone_decides_who_is_in_which_fold():
-    first, again, other = (make_folds(PROBLEMS["binary"], BINARY, Plan(seed=seed)) for seed in (1, 1, 2))
+    first, again, other = (make_folds(PROBLEMS["binary"], BINARY, 8, seed=seed) for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -80,17 +101,17 @@ def test_of_many_rows_some_are_validated_and_the_others_are_in_no_fold(problem, 
     rng = np.random.default_rng(0)
     n_classes = {"regression": 0, "binary": 2}.get(problem, 3)
     y = rng.integers(0, n_classes, 60_000).astype(float) if n_classes else rng.normal(size=60_000)
-    found = make_folds(PROBLEMS[problem], Truth(y=y, classes=tuple(range(n_classes))), Plan())
+    found = make_folds(PROBLEMS[problem], Truth(y=y, classes=tuple(range(n_classes))), 5, seed=0)
     assert np.bincount(found + 1).tolist() == [55_000, 1000, 1000, 1000, 1000, 1000]
 
 
 def test_what_is_validated_has_the_classes_in_the_table_s_proportion(enough):
-    found = make_folds(PROBLEMS["binary"], MANY, Plan())
+    found = make_folds(PROBLEMS["binary"], MANY, 5, seed=0)
     assert [int(MANY.y[found == fold].sum()) for fold in range(5)] == [300] * 5
 
 
 def test_the_rows_that_are_validated_come_from_everywhere_and_change_with_the_seed(enough):
-    first, again, other = (make_folds(PROBLEMS["binary"], MANY, Plan(seed=seed)) for seed in (1, 1, 2))
+    first, again, other = (make_folds(PROBLEMS["binary"], MANY, 5, seed=seed) for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first >= 0, other >= 0)
     by_place = np.add.reduceat(first >= 0, np.arange(0, 60_000, 6000))

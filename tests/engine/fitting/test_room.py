@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from athanor.engine.family import Estimate
 from athanor.engine.fitting.room import LEAST_ROWS, Work, fit_into, left_out
-from athanor.engine.models import FAMILIES, Estimate
+from athanor.engine.models import FAMILIES
 from athanor.errors import Impossible
 
 MB = 2**20

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
+from athanor.engine.family import Step
 from athanor.engine.fitting.watch import CURVE_POINTS, SNAPSHOT_S, Ending, Watch, thinned
-from athanor.engine.models import Step
 
 ENDING_S = 0.5
 

@@ -11,7 +11,6 @@ import pytest
 
 from athanor.engine.budget import Budget
 from athanor.engine.fitting.checkpoint import FolderCheckpoints
-from athanor.engine.fitting.pool import InlinePool
 from athanor.engine.fitting.training_set import make_training_set
 from athanor.engine.importance import worth
 from athanor.engine.importance.permutation import Drop
@@ -29,6 +28,7 @@ from athanor.engine.importance.worth import (
 from athanor.engine.learn import learn
 from athanor.engine.models import FAMILIES
 from athanor.engine.plan import Plan
+from athanor.engine.processes.pool import InlinePool
 from athanor.engine.serving.model_files import copy_model, read_head
 from athanor.engine.serving.predictor import Predictor
 from athanor.engine.tables.dataset import Dataset, Numbers

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import mean_gamma_deviance, mean_poisson_deviance, mean_tweedie_deviance
 
+from athanor.engine.family.target import Classes, Fittable, Positive, Quantity
 from athanor.engine.linear.losses import absolute, gamma, logistic, poisson, softmax, squared, start_of, tweedie
-from athanor.engine.models.target import Classes, Fittable, Positive, Quantity
 
 RNG = np.random.default_rng(2)
 OUTPUTS = RNG.normal(size=(50, 1))

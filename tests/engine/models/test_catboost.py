@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from athanor.engine.family import FitInput
+from athanor.engine.family.target import target_of
 from athanor.engine.metrics import METRICS
-from athanor.engine.models import FAMILIES, FitInput, is_installed
+from athanor.engine.models import FAMILIES, is_installed
 from athanor.engine.models import catboost as module
-from athanor.engine.models.target import target_of
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
 from athanor.engine.target_distribution import DISTRIBUTIONS, TargetDistribution

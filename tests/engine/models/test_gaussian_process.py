@@ -8,13 +8,14 @@ from scipy import sparse
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
+from athanor.engine.family import FitInput
 from athanor.engine.gaussian.classes import ClassRows, Mode
 from athanor.engine.gaussian.evidence import Evidence
 from athanor.engine.gaussian.fit import MOST_FEATURES
 from athanor.engine.gaussian.kernel import matern, squared_distances
 from athanor.engine.linear.losses import logistic, softmax
 from athanor.engine.metrics import METRICS
-from athanor.engine.models import FAMILIES, FitInput
+from athanor.engine.models import FAMILIES
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
 

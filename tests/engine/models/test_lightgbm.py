@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from athanor.engine.family import FitInput
 from athanor.engine.metrics import METRICS
-from athanor.engine.models import FAMILIES, FitInput
+from athanor.engine.models import FAMILIES
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
 from athanor.engine.target_distribution import TargetDistribution

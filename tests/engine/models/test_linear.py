@@ -16,9 +16,10 @@ from sklearn.linear_model import (
     TweedieRegressor,
 )
 
+from athanor.engine.family import FitInput
 from athanor.engine.linear import path as module
 from athanor.engine.metrics import METRICS
-from athanor.engine.models import FAMILIES, FitInput
+from athanor.engine.models import FAMILIES
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
 from athanor.engine.target_distribution import TargetDistribution

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from athanor.engine.family import FitInput, Shape
 from athanor.engine.metrics import METRICS
-from athanor.engine.models import FitInput, Shape
 from athanor.engine.models.bag import FoldBag
 from athanor.engine.models.neural import NEURAL, NeuralBag, schedule_of
 from athanor.engine.predictions import Truth

@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from athanor.engine.family import FitInput
+from athanor.engine.family.starts import start_of
+from athanor.engine.family.target import target_of
 from athanor.engine.metrics import METRICS
-from athanor.engine.models import FAMILIES, FitInput
-from athanor.engine.models.target import target_of
+from athanor.engine.models import FAMILIES
 from athanor.engine.models.xgboost import _Fit
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
 from athanor.engine.target_distribution import DISTRIBUTIONS, TargetDistribution
 from athanor.engine.trees import boosting
 from athanor.engine.trees.from_xgboost import trees_of
-from athanor.engine.trees.starts import start_of
 from athanor.engine.trees.text import booster_text
 
 XGBOOST = FAMILIES["xgboost"]

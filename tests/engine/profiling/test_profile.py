@@ -9,8 +9,8 @@ from datetime import datetime
 import polars as pl
 import pytest
 
-from athanor.engine.profiling import facts
 from athanor.engine.profiling.profile import Profile, profile
+from athanor.engine.tables import facts
 from athanor.engine.tables.inference import infer
 from athanor.errors import InvalidInput
 

@@ -10,7 +10,7 @@ from athanor.engine.metrics import METRICS
 from athanor.engine.predictions import Predictions, Truth
 from athanor.engine.problems import PROBLEMS
 from athanor.engine.race import ensemble
-from athanor.engine.race.ensemble import MAX_MEMBERS, alone, best_single, blend, select_weights
+from athanor.engine.race.ensemble import MAX_MEMBERS, alone, best_single, select_weights
 
 REGRESSION, RMSE = PROBLEMS["regression"], METRICS["rmse"]
 NEVER = Budget()
@@ -171,11 +171,6 @@ def test_a_large_table_is_judged_by_samples(monkeypatch):
 
 
 # --- pieces -----------------------------------------------------------------------------------------------------------
-
-
-def test_a_blend_is_the_mean_by_shares():
-    blended = blend({"a": values(0, 10), "b": values(4, 10), "out": values(9, 9)}, {"a": 0.75, "b": 0.25}, REGRESSION)
-    assert blended.values.tolist() == [1.0, 10.0]
 
 
 def test_one_trial_alone_has_the_whole_share_and_no_score_yet():

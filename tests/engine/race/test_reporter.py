@@ -11,7 +11,7 @@ from athanor.engine.budget import Budget
 from athanor.engine.events import FoldFinished, IncumbentChanged, Outlook, Progressed, TrialFailed, Warned
 from athanor.engine.fitting.checkpoint import FoldRecord
 from athanor.engine.race.reporter import TOLD_S, Reporter
-from athanor.engine.race.search import Entry
+from athanor.engine.schedule import Entry
 
 N_FOLDS = 3
 ENTRIES = {name: Entry(trial=name, family="linear", label=name.upper(), options={}) for name in "abc"}

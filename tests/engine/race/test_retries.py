@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from athanor.engine.fitting.crossfit import FoldFit
-from athanor.engine.fitting.pool import NEEDS_ROOM, OUT_OF_MEMORY
+from athanor.engine.processes.pool import NEEDS_ROOM, OUT_OF_MEMORY
 from athanor.engine.race.retries import TRIES, Retries
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from athanor.engine import schedule
 from athanor.engine.budget import Budget
+from athanor.engine.disk import sha256_of
 from athanor.engine.events import (
     FoldFinished,
     IncumbentChanged,
@@ -18,16 +20,15 @@ from athanor.engine.events import (
     TrialFinished,
     Warned,
 )
-from athanor.engine.fitting.checkpoint import FolderCheckpoints, FoldRecord, sha256_of
-from athanor.engine.fitting.pool import LATE, NEEDS_ROOM, OUT_OF_MEMORY, Outcome
+from athanor.engine.fitting.checkpoint import FolderCheckpoints, FoldRecord
 from athanor.engine.fitting.training_set import TrainingSet
 from athanor.engine.leaderboard import read_leaderboard
 from athanor.engine.plan import Plan
 from athanor.engine.predictions import Truth
+from athanor.engine.processes.pool import LATE, NEEDS_ROOM, OUT_OF_MEMORY, Outcome
 from athanor.engine.race import rounds as racing
-from athanor.engine.race import search
 from athanor.engine.race.rounds import Race
-from athanor.engine.race.search import Entry
+from athanor.engine.schedule import Entry
 from athanor.engine.scores import MeasuredOn, read_scores
 from athanor.engine.serving.model_files import read_head
 from athanor.engine.tables.dataset import Dataset, Numbers
@@ -191,17 +192,18 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path, monkeypatch):
+def stage(tmp_path, monkeypatch, remembered_weights):
     """Sets a stage; the script names the starters."""
 
     def set_it(**given):
         script = given["script"]
         starters = (
-            [search._entry("linear", 0, {"name": name}) for name in script]
+            [schedule._entry("linear", 0, {"name": name}) for name in script]
             if given.pop("by_id", False)
             else [Entry(trial=name, family="linear", label=name.upper(), options={"name": name}) for name in script]
         )
         monkeypatch.setattr(racing, "starters", lambda *_, **__: starters)
+        monkeypatch.setattr("athanor.engine.race.standings.select_weights", remembered_weights)
         monkeypatch.setattr("athanor.engine.fitting.checkpoint.os.fsync", lambda _: None)
         return Stage(given.pop("folder", tmp_path / "run"), **given)
 
@@ -378,6 +380,22 @@ def test_the_first_round_leaves_time_for_the_others(stage):
     assert first_round[0] < 1000.0 + racing.FIRST_ROUND * 100.0 / 2
 
 
+def test_who_begins_has_time_for_its_first_fold_even_if_those_behind_it_do_not_begin_then(stage):
+    played = stage(script={name: [1] * 4 for name in "abcdef"}, limit_s=80.0, fit_s=8.0)
+    played.run()
+    first_round = [order for order in played.orders if order.fold == 0][:4]
+    assert [order.trial for order in first_round] == ["a", "b", "c", "d"]  # after 24 s some of the 35 % is left
+    assert [order.deadline - 1000.0 for order in first_round[:3]] == pytest.approx([8.6, 16.6, 24.6], abs=0.1)
+    assert played.fits()[4:7] == ["a1", "a2", "a3"]
+
+
+def test_who_had_no_time_to_begin_begins_when_the_others_are_done(stage):
+    played = stage(script={name: [1] * 4 for name in "abc"}, limit_s=80.0)
+    played.lasts = lambda order: 14.0 if f"{order.trial}{order.fold}" in {"a0", "b0"} else 1.0
+    assert played.run() == "schedule complete"
+    assert played.fits() == ["a0", "b0", "a1", "a2", "a3", "b1", "b2", "b3", "c0", "c1", "c2", "c3"]
+
+
 def test_under_little_time_only_the_best_go_on(stage):
     """12 s, 1 s a fit, 4 folds: after the first round of four trials there is room for two."""
     script = {name: [error] * 4 for name, error in {"a": 4, "b": 1, "c": 3, "d": 2}.items()}
@@ -385,6 +403,18 @@ def test_under_little_time_only_the_best_go_on(stage):
     assert played.run() == "time limit"
     assert played.fits() == ["a0", "b0", "c0", "d0", "b1", "d1", "b2", "d2", "b3", "d3"]
     assert played.saved() == {"b": (1.0, ALL)}
+
+
+@pytest.mark.parametrize(
+    ("is_cut", "others"), [(False, ["a1", "b1", "a2", "b2", "a3", "b3"]), (True, ["a1", "a2", "a3"])]
+)
+def test_the_folds_of_a_trial_that_the_clock_cut_are_expected_to_take_all_that_they_may(stage, is_cut, others):
+    """Three folds of 6 s and three of 4 s have room in what is left of 42 s; where 6 s were a cut, there may be 7.8."""
+    played = stage(script={"a": [1] * 4, "b": [2] * 4}, limit_s=42.0)
+    played.lasts = lambda order: 6.0 if order.trial == "a" else 4.0
+    played.cuts = lambda order: is_cut and order.trial == "a"
+    played.run()
+    assert played.fits()[2 : 2 + len(others)] == others
 
 
 def test_under_little_time_the_members_of_the_model_on_disk_go_on_before_better_ones(stage):

@@ -10,8 +10,8 @@ from athanor.engine.fitting.checkpoint import FoldRecord
 from athanor.engine.fitting.training_set import TrainingSet
 from athanor.engine.predictions import Truth
 from athanor.engine.race.ensemble import Weights, alone
-from athanor.engine.race.search import Entry
 from athanor.engine.race.standings import Standings
+from athanor.engine.schedule import Entry
 from athanor.engine.scores import MeasuredOn
 from athanor.engine.tables.dataset import Dataset, Numbers
 from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage

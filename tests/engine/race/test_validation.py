@@ -10,11 +10,11 @@ import pytest
 from athanor.engine.budget import Budget
 from athanor.engine.evaluation import evaluate
 from athanor.engine.events import Finished, FoldFinished, Warned
-from athanor.engine.fitting.pool import InlinePool
 from athanor.engine.fitting.training_set import make_training_set
 from athanor.engine.learn import learn
 from athanor.engine.plan import Plan
 from athanor.engine.predictions import Predictions
+from athanor.engine.processes.pool import InlinePool
 from athanor.engine.race import validation as validating
 from athanor.engine.race.validation import kept_back_s, make_validation_set, validate
 from athanor.engine.scores import MeasuredOn, read_scores

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from athanor.engine.fitting.checkpoint import sha256_of
+from athanor.engine.disk import sha256_of
 from athanor.engine.serving import model_archive, model_files
 from athanor.engine.serving.model_archive import export_model, import_model, open_model
 from athanor.engine.serving.model_files import read_head, write_head

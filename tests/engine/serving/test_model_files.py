@@ -10,7 +10,7 @@ import pickle
 import numpy as np
 import pytest
 
-from athanor.engine.fitting.checkpoint import sha256_of
+from athanor.engine.disk import sha256_of
 from athanor.engine.serving import model_files
 from athanor.engine.serving.model_files import (
     FORMAT,

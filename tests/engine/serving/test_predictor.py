@@ -11,9 +11,9 @@ import pytest
 from scipy import sparse
 
 from athanor.engine.fitting.checkpoint import FolderCheckpoints
-from athanor.engine.fitting.pool import InlinePool
 from athanor.engine.learn import learn
 from athanor.engine.plan import Plan
+from athanor.engine.processes.pool import InlinePool
 from athanor.engine.serving import predictor as predicting
 from athanor.engine.serving.model_files import _seal, memory_of, read_head
 from athanor.engine.serving.predictor import Predictor

@@ -12,9 +12,9 @@ import pytest
 from scipy import sparse
 
 import athanor
-from athanor.engine.fitting.pool import InlinePool
 from athanor.engine.learn import learn
 from athanor.engine.plan import Plan
+from athanor.engine.processes.pool import InlinePool
 from athanor.engine.tables.arrays import dataset_of
 from athanor.engine.tables.dataset import Numbers, Times, Words
 from athanor.engine.tables.schema import ColumnType, Storage

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from athanor.engine.profiling import facts
+from athanor.engine.tables import facts
 from athanor.engine.tables.inference import infer
 from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 from athanor.errors import InvalidInput

@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 
 from athanor.engine.fitting.checkpoint import FolderCheckpoints
-from athanor.engine.fitting.pool import InlinePool
 from athanor.engine.fitting.training_set import make_training_set
 from athanor.engine.learn import learn
 from athanor.engine.plan import Plan
+from athanor.engine.processes.pool import InlinePool
 from athanor.engine.readers import read
 from athanor.engine.tables.dataset import Numbers, Times, Words
 from athanor.engine.tables.frames import to_dataset

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from athanor.engine.models.target import Classes, Quantity
+from athanor.engine.family.target import Classes, Quantity
 from athanor.engine.trees import boosted
 from athanor.engine.trees.boosted import FittedTrees, TreeBag, load_trees
 

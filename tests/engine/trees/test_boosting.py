@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from athanor.engine.family import FitInput
 from athanor.engine.metrics import METRICS
-from athanor.engine.models import FAMILIES, FitInput
+from athanor.engine.models import FAMILIES
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
 from athanor.engine.trees.boosting import (

@@ -9,7 +9,7 @@ from athanor.engine.findings.finding import Finding, Kind, Severity
 from athanor.engine.findings.leaks import leak_suspects
 from athanor.engine.findings.rows import duplicate_rows, time_drift, time_order
 from athanor.engine.findings.target import problem_of, target_findings
-from athanor.engine.profiling.facts import Facts, Source
+from athanor.engine.tables.facts import Facts, Source
 from athanor.engine.tables.schema import Schema
 
 __all__ = ["Finding", "Kind", "Severity", "findings_of"]

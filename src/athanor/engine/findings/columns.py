@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 
 from athanor.engine.findings.finding import Finding, Kind, Severity, named, shortened
-from athanor.engine.profile_page.words import share
-from athanor.engine.profiling.facts import LOOKED_AT, Facts, Source, by_name
 from athanor.engine.tables.cells import BLANKS
+from athanor.engine.tables.facts import LOOKED_AT, Facts, Source, by_name
 from athanor.engine.tables.schema import ColumnType, Schema
+from athanor.engine.words import share
 
 HIGH_MISSING, NEARLY_MISSING = 0.5, 0.95  # shares of rows without a value, beyond which it is said
 MIXED = 0.8  # share of numbers or dates among words from which they are not words for a reason

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from athanor.engine.findings.finding import Finding, Kind, Severity, shortened
-from athanor.engine.profiling.association import Codes, Values, codes_of, is_class, is_number, numbers_of
-from athanor.engine.profiling.facts import Source, by_name
+from athanor.engine.tables.association import Codes, Values, codes_of, is_class, is_number, numbers_of
+from athanor.engine.tables.facts import Source, by_name
 from athanor.engine.tables.schema import Schema
 
 ROWS = 20_000  # that are looked at

@@ -5,10 +5,10 @@ from __future__ import annotations
 import polars as pl
 
 from athanor.engine.findings.finding import Finding, Kind, Severity
-from athanor.engine.profile_page.words import share
-from athanor.engine.profiling.association import associations
-from athanor.engine.profiling.facts import LOOKED_AT, Source, by_name
+from athanor.engine.tables.association import associations
+from athanor.engine.tables.facts import LOOKED_AT, Source, by_name
 from athanor.engine.tables.schema import ColumnType, Schema
+from athanor.engine.words import share
 
 LARGEST = 5_000_000  # rows whose hashes are compared; of a larger table a share of the hashes, with all rows of each
 MANY_DUPLICATES, MANY_CONFLICTS = 0.05, 0.01  # shares of rows from which it is a warning

@@ -10,10 +10,10 @@ import polars as pl
 from athanor.engine.findings.columns import mostly_values
 from athanor.engine.findings.finding import Finding, Kind, Severity
 from athanor.engine.problems.natural import natural_problem
-from athanor.engine.profile_page.words import share
-from athanor.engine.profiling.facts import Facts, Source
+from athanor.engine.tables.facts import Facts, Source
 from athanor.engine.tables.frames import to_dataset
 from athanor.engine.tables.schema import ColumnSchema, Schema, Storage
+from athanor.engine.words import share
 
 LARGEST = 5_000_000  # rows that are looked at
 MANY_MISSING = 0.2  # share of rows without a target from which it is a warning

@@ -1,1 +1,1 @@
-"""Where and how one fold of one trial is fitted, on which rows, and what is kept of it."""
+"""How one fold of one trial is fitted, on which rows, and what is kept of it."""

@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -25,6 +24,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from athanor.engine.disk import sha256_of, sync_folder, sync_tree
 from athanor.errors import Conflict, InvalidInput
 
 
@@ -63,6 +63,10 @@ class FoldRecord:
 
 class CheckpointStore(Protocol):
     """Where finished folds and the best model so far are kept. The paths it gives are local folders."""
+
+    def fingerprint(self) -> str | None:
+        """What the folds are made from; None where nobody has said it yet."""
+        ...
 
     def claim(self, fingerprint: str) -> None:
         """Say what the folds are made from, and clear away what is not whole.
@@ -145,10 +149,14 @@ class FolderCheckpoints:
         for part in ("trials", "snapshots", "views", "incumbents", "scratch", "new"):
             (folder / part).mkdir(parents=True, exist_ok=True)
 
+    def fingerprint(self) -> str | None:
+        path = self.folder / "fingerprint"
+        return path.read_text() if path.exists() else None
+
     def claim(self, fingerprint: str) -> None:
         path = self.folder / "fingerprint"
-        if path.exists():
-            there = path.read_text()
+        there = self.fingerprint()
+        if there is not None:
             if len(there) != len(fingerprint):
                 raise InvalidInput(f"{path} is damaged. Remove {self.folder}, and train anew.")
             if there != fingerprint:
@@ -338,29 +346,3 @@ def _link_or_copy(source: str, target: str) -> None:
         os.link(source, target)
     except OSError:  # a disk without links
         shutil.copyfile(source, target)
-
-
-def sha256_of(folder: Path) -> dict[str, str]:
-    """The SHA-256 of each file, by its path below `folder`."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def sync_tree(folder: Path) -> None:
-    """Make a folder's files and names durable."""
-    for root, _, names in os.walk(folder):
-        for name in names:
-            sync_folder(Path(root) / name)
-        sync_folder(Path(root))
-
-
-def sync_folder(path: Path) -> None:
-    """Flush one folder (or file) to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.fitting.checkpoint import CheckpointStore, FoldRecord, sha256_of
+from athanor.engine.disk import sha256_of
+from athanor.engine.family import FitInput, FittedModel, Options
+from athanor.engine.fitting.checkpoint import CheckpointStore, FoldRecord
 from athanor.engine.fitting.fold_parts import FoldParts, PartsMaker
 from athanor.engine.fitting.room import NeedsRoom, Work, fit_into, left_out
 from athanor.engine.fitting.training_set import TrainingSet
 from athanor.engine.fitting.watch import Ending, Watch
-from athanor.engine.models import FAMILIES, FitInput, FittedModel, Options
+from athanor.engine.models import FAMILIES
 from athanor.engine.seeds import seed_for
 from athanor.errors import Impossible
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from athanor.engine.memory import cores
 from athanor.engine.plan import Plan
 from athanor.engine.predictions import Truth
 from athanor.engine.presets import PRESETS
@@ -16,29 +17,38 @@ from athanor.errors import Impossible
 # Rows that a fold validates, or that a fit is stopped by, at most. Half a million where a class is so rare that fewer
 # rows would not have a hundred of it.
 ENOUGH_ROWS, OF_A_CLASS, MOST_ROWS = 50_000, 100, 500_000
+LEAST_FOLDS = 5  # however short the time: a model that learns from fewer rows says less of one that learns from all
 MOST_CELLS = 4_000_000  # rows x classes: an answer has a number for each class, and the answers of all trials are held
 
 
-def count_folds(n_rows: int, plan: Plan) -> int:
-    """The number of folds for a table of `n_rows`; never more than it has rows."""
+def count_folds(n_rows: int, plan: Plan, *, schedule_s: float | None = None) -> int:
+    """The number of folds for a table of `n_rows`; never more than it has rows.
+
+    As many as the preset has for such tables, or fewer, where the time has no room for all folds of the whole schedule.
+
+    schedule_s  seconds that one fold of everything takes that the plan tries, on one core; None: not known
+    """
     if n_rows < 2:
         raise Impossible(f"A model needs at least 2 rows with a known target, got {n_rows}.")
     wanted = next(folds for limit, folds in PRESETS[plan.preset].folds if limit is None or n_rows <= limit)
+    if plan.time_limit_s is not None and schedule_s:
+        affordable = int(plan.time_limit_s * (plan.cores or cores()) / schedule_s)
+        wanted = min(wanted, max(affordable, LEAST_FOLDS))
     return min(wanted, n_rows)
 
 
-def make_folds(problem: Problem, truth: Truth, plan: Plan) -> NDArray[np.int16]:
+def make_folds(problem: Problem, truth: Truth, n_folds: int, *, seed: int) -> NDArray[np.int16]:
     """(n_rows,) the fold in which each row is validated; -1: in none, the row is learned from in every fold.
 
     Folds of a large table validate some of its rows: more of them would cost time and make no score more certain.
     """
-    n_folds, n_rows = count_folds(len(truth.y), plan), len(truth.y)
+    n_rows = len(truth.y)
     most = n_folds * enough_rows(truth)
     if most >= n_rows:
-        return problem.folds(truth, n_folds, plan.seed)
-    rows = spread_rows(truth, most, seed=seed_for(plan.seed, "validated", n_folds))
+        return problem.folds(truth, n_folds, seed)
+    rows = spread_rows(truth, most, seed=seed_for(seed, "validated", n_folds))
     folds = np.full(n_rows, -1, np.int16)
-    folds[rows] = problem.folds(truth.take(rows), n_folds, plan.seed)
+    folds[rows] = problem.folds(truth.take(rows), n_folds, seed)
     return folds
 
 

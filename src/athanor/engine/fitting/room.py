@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from athanor.engine.models import Family, Options, Shape
+from athanor.engine.family import Family, Options, Shape
 from athanor.errors import Impossible
 
 LEAST_ROWS = 100  # on fewer rows than this a fit is not worth its name, unless there are no more

@@ -12,20 +12,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.fitting.folds import make_folds, spread_rows
+from athanor.engine.family import Shape
+from athanor.engine.fitting.folds import count_folds, make_folds, spread_rows
 from athanor.engine.memory import cores
 from athanor.engine.metrics import METRICS, Metric
 from athanor.engine.plan import Plan
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS, Problem
+from athanor.engine.schedule import entries, fold_s
 from athanor.engine.tables.array_files import bytes_of, mapped
 from athanor.engine.tables.dataset import Column, Dataset, Numbers, Rows, Words
 from athanor.engine.tables.dataset_files import arrays_of, let_go, open_dataset, save_dataset
 from athanor.engine.tables.overrides import with_types
 from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema
+from athanor.engine.target_distribution import TargetDistribution
 from athanor.engine.task import Task
 from athanor.errors import Impossible, InvalidInput
 
+_FOLDS_OF = " folds of "  # in a fingerprint: it tells their number, too
 _BLOCK_BYTES = 16 * 2**20  # hashed in one go
 _MOST_TELLING = 100_000  # rows that a metric is tried on, before anything is fitted
 _UNUSED = frozenset({ColumnType.ID, ColumnType.CONSTANT, ColumnType.IMAGE})  # no view sees pictures yet
@@ -59,7 +63,7 @@ class TrainingSet:
     @property
     def is_sparse(self) -> bool:
         """Whether some of the features are sparse vectors: not every family takes them."""
-        return any(getattr(column, "is_sparse", False) for column in self.features.columns.values())
+        return _is_sparse(self.features)
 
     @property
     def n_folds(self) -> int:
@@ -88,7 +92,13 @@ class TrainingSet:
                     words.append(list(column.vocabulary))
         let_go(self.features)
         digest.update(json.dumps([self.truth.classes, *words]).encode())
-        return digest.hexdigest()
+        return f"{self.n_folds:02d}{_FOLDS_OF}{digest.hexdigest()}"
+
+
+def folds_of(fingerprint: str) -> int | None:
+    """The number of folds of what a fingerprint was made of; None where it tells none."""
+    number, middle, _ = fingerprint.partition(_FOLDS_OF)
+    return int(number) if middle and number.isdecimal() else None
 
 
 def _digest(array: NDArray[Any], threads: ThreadPoolExecutor) -> bytes:
@@ -103,8 +113,10 @@ def _hash(cells: memoryview | bytes) -> bytes:
     return hashlib.blake2b(cells, digest_size=32).digest()
 
 
-def make_training_set(dataset: Dataset, task: Task, plan: Plan) -> TrainingSet:
+def make_training_set(dataset: Dataset, task: Task, plan: Plan, *, n_folds: int | None = None) -> TrainingSet:
     """Check `task` against `dataset`, find out what it leaves open, and set up the folds.
+
+    n_folds  of the run that goes on; None: as many as suit the rows, the preset and the time
 
     Raises InvalidInput where the task does not fit the table, Impossible where nothing can be learned.
     """
@@ -155,13 +167,36 @@ def make_training_set(dataset: Dataset, task: Task, plan: Plan) -> TrainingSet:
             "out. Give more columns, or state their types."
         )
     resolved = replace(task, problem=problem.name, metric=metric.name, features=names)
+    features = typed.select(names)
+    wanted = n_folds or count_folds(
+        len(truth.y), plan, schedule_s=_schedule_s(features, problem, truth, resolved.distribution, plan)
+    )
     return TrainingSet(
         task=resolved,
-        features=typed.select(names),
+        features=features,
         truth=truth,
-        folds=make_folds(problem, truth, plan),
+        folds=make_folds(problem, truth, wanted, seed=plan.seed),
         n_dropped=dataset.n_rows - len(known),
     )
+
+
+def _schedule_s(
+    features: Dataset, problem: Problem, truth: Truth, distribution: TargetDistribution | None, plan: Plan
+) -> float:
+    """Seconds that one fold of everything takes that the plan tries, on one core."""
+    is_sparse = _is_sparse(features)
+    schedule = entries(problem.name, plan, is_sparse=is_sparse, n_rows=features.n_rows, distribution=distribution)
+    shape = Shape(
+        n_rows=features.n_rows,
+        n_features=sum(column.dim or 1 for column in features.schema.columns),
+        n_margins=problem.n_margins(truth),
+        is_sparse=is_sparse,
+    )
+    return fold_s(schedule, shape)
+
+
+def _is_sparse(features: Dataset) -> bool:
+    return any(getattr(column, "is_sparse", False) for column in features.columns.values())
 
 
 def _telling_rows(truth: Truth) -> Rows:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from athanor.engine.models import FittedModel, Step
+from athanor.engine.family import FittedModel, Step
 
 CURVE_POINTS = 200
 SMALL_STEP_S = 0.05  # a first step of this length is always made: it is worth more than it costs

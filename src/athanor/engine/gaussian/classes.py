@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from athanor.engine.family.target import Floats
 from athanor.engine.linear.lbfgs import Point, descend
 from athanor.engine.linear.losses import Loss
-from athanor.engine.models.target import Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from athanor.engine.family.target import Floats
 from athanor.engine.gaussian.kernel import matern_and_slope, squared_distances
 from athanor.engine.linear.lbfgs import Point
-from athanor.engine.models.target import Floats
 
 _LEAST_NOISE = 1e-6  # so that equal rows do not make the matrix singular
 _FARTHEST = 12.0  # logarithms beyond are never looked at

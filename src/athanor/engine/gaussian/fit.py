@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from athanor.engine.family import FitInput, FittedModel, Step
+from athanor.engine.family.target import Classes, Fittable, Floats, Target
+from athanor.engine.family.telling import telling_features
 from athanor.engine.gaussian.classes import ClassRows, Mode
 from athanor.engine.gaussian.evidence import Evidence, Settings, factor_of, solved
 from athanor.engine.gaussian.kernel import matern, squared_distances
 from athanor.engine.linear.lbfgs import Point, descend
 from athanor.engine.linear.losses import Loss, logistic, softmax, squared, start_of
-from athanor.engine.models import FitInput, FittedModel, Step
-from athanor.engine.models.target import Classes, Fittable, Floats, Target
-from athanor.engine.models.telling import telling_features
 
 MOST_FEATURES = 100
 _STRENGTHS, _USUAL_STRENGTH = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0), 10.0  # of the variance behind the classes

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from athanor.engine.models.target import Floats
+from athanor.engine.family.target import Floats
 
 
 def squared_distances(rows: Floats, others: Floats) -> Floats:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from athanor.engine.family.target import Floats
 from athanor.engine.gaussian.fit import Process, seen
 from athanor.engine.gaussian.kernel import matern
-from athanor.engine.models.target import Floats
 
 _BLOCK_CELLS = 2**14  # distances at a time: 128 KB, which the second cache holds
 _WIDTH = 64  # rows of a process are filled up to so many: a loop over them ends as it began

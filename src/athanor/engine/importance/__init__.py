@@ -1,1 +1,1 @@
-"""What columns are to a model: what it relies on, and what its score owes to each."""
+"""What a model's score owes to each column."""

@@ -1,6 +1,6 @@
 """What a score owes to a column: how much worse it becomes when the column's cells are dealt out anew among the rows.
 
-Unlike `engine/importance/reliance.py`, which asks the models, this asks rows that no fold's model saw: a column may be
+Unlike `engine/serving/reliance.py`, which asks the models, this asks rows that no fold's model saw: a column may be
 relied on and be of no use. Columns that say the same stand in for each other and look useless one by one; given as one
 group, they are dealt out together.
 

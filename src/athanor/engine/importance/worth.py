@@ -19,17 +19,18 @@ import numpy as np
 from athanor.engine import certainty as about
 from athanor.engine.budget import Budget
 from athanor.engine.evaluation import truth_in
+from athanor.engine.family import FittedModel
 from athanor.engine.features import VIEWS, FittedView
 from athanor.engine.fitting.checkpoint import CheckpointStore, FoldRecord
 from athanor.engine.fitting.training_set import TrainingSet
 from athanor.engine.importance.permutation import MAX_ROWS, Clock, Drop, permutation_importance
-from athanor.engine.importance.reliance import Importance, Reliance, importance
 from athanor.engine.metrics import METRICS
-from athanor.engine.models import FAMILIES, FittedModel
+from athanor.engine.models import FAMILIES
 from athanor.engine.predictions import Predictions
-from athanor.engine.race.ensemble import blend
+from athanor.engine.problems.blending import blend
 from athanor.engine.serving.model_files import made_by_us, read_head
 from athanor.engine.serving.predictor import Predictor
+from athanor.engine.serving.reliance import Importance, Reliance, importance
 from athanor.engine.tables.conform import conform
 from athanor.engine.tables.dataset import Dataset
 from athanor.errors import AthanorError, InvalidInput

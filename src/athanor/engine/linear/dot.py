@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.models.target import Floats
+from athanor.engine.family.target import Floats
 
 _BLOCK_CELLS, _LEAST_BLOCK = 2**14, 64  # of rows on their side: 128 KB, which the second cache holds
 _FEW_ROWS, _FEW_PRODUCTS = 8, 2**17  # of a row: more of them take longer to gather than the rows to turn

@@ -10,10 +10,10 @@ from functools import partial
 
 import numpy as np
 
-from athanor.engine.models import FitInput
-from athanor.engine.models.target import Classes, Fittable, Floats, Quantity, Target
+from athanor.engine.family import FitInput
+from athanor.engine.family.starts import mean, quantile
+from athanor.engine.family.target import Classes, Fittable, Floats, Quantity, Target
 from athanor.engine.target_distribution import TargetDistribution
-from athanor.engine.trees.starts import mean, quantile
 
 # ((n_rows, n_outputs) outputs, (n_rows,) y) → (loss of each row, its derivative by the outputs)
 Loss = Callable[[Floats, Floats], tuple[Floats, Floats]]

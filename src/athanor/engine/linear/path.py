@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from athanor.engine.family import FitInput, FittedModel, Step
+from athanor.engine.family.target import Fittable, Floats, Target
 from athanor.engine.linear.lbfgs import Function, Point, descend
 from athanor.engine.linear.losses import Loss, loss_of, start_of
-from athanor.engine.models import FitInput, FittedModel, Step
-from athanor.engine.models.target import Fittable, Floats, Target
 
 # Per row on squared weights. Of an elastic net they are shares of the least penalty under which every weight is 0.
 _PENALTIES = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.models import FittedModel
+from athanor.engine.family import FittedModel
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.models import Bag, Estimate, FitInput, FittedModel, Options, Shape, Step
-from athanor.engine.models.target import FILE as TARGET_FILE
-from athanor.engine.models.target import Fittable, Floats, Target, target_of
+from athanor.engine.family import Bag, Estimate, FitInput, FittedModel, Options, Shape, Step
+from athanor.engine.family.starts import distribution_of, start_of
+from athanor.engine.family.target import FILE as TARGET_FILE
+from athanor.engine.family.target import Fittable, Floats, Target, target_of
 from athanor.engine.trees.boosted import MODEL_FILE, FittedTrees, TreeBag, load_trees
 from athanor.engine.trees.boosting import (
     OWN_OPTIONS,
@@ -25,7 +26,6 @@ from athanor.engine.trees.boosting import (
     trees_in_all,
 )
 from athanor.engine.trees.from_catboost import Columns, trees_of
-from athanor.engine.trees.starts import distribution_of, start_of
 from athanor.engine.trees.text import booster_text, leaf
 
 # The loss that is fitted and stops it.

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from athanor.engine.family import Bag, Estimate, FitInput, FittedModel, Options, Shape
+from athanor.engine.family.target import FILE as TARGET_FILE
+from athanor.engine.family.target import Floats, Target, load_target, save_target, target_of
 from athanor.engine.gaussian.fit import MOST_FEATURES, NOTHING, GaussianFit, Process, evidence_s
 from athanor.engine.gaussian.serving import Stack
-from athanor.engine.models import Bag, Estimate, FitInput, FittedModel, Options, Shape
-from athanor.engine.models.target import FILE as TARGET_FILE
-from athanor.engine.models.target import Floats, Target, load_target, save_target, target_of
 
 ROWS_FILE, ALPHA_FILE, LENGTHS_FILE, PLACES_FILE = "rows.npy", "alpha.npy", "lengths.npy", "places.npy"
 

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from athanor.engine.family import Bag, Estimate, FitInput, FittedModel, Options, Shape
+from athanor.engine.family.target import FILE as TARGET_FILE
+from athanor.engine.family.target import Floats, Target, load_target, save_target, target_of
 from athanor.engine.linear.dot import Lanes, dense_dot, sparse_dot
 from athanor.engine.linear.path import PenaltyPath, pass_s
-from athanor.engine.models import Bag, Estimate, FitInput, FittedModel, Options, Shape
 from athanor.engine.models.bag import FoldBag
-from athanor.engine.models.target import FILE as TARGET_FILE
-from athanor.engine.models.target import Floats, Target, load_target, save_target, target_of
 
 WEIGHTS_FILE = "weights.npy"
 

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.models import Bag, Estimate, FitInput, FittedModel, Options, Shape, Step
-from athanor.engine.models.bag import FoldBag
-from athanor.engine.models.target import FILE as TARGET_FILE
-from athanor.engine.models.target import (
+from athanor.engine.family import Bag, Estimate, FitInput, FittedModel, Options, Shape, Step
+from athanor.engine.family.target import FILE as TARGET_FILE
+from athanor.engine.family.target import (
     Fittable,
     Floats,
     Quantity,
@@ -28,6 +27,7 @@ from athanor.engine.models.target import (
     target_of,
     weighted_quantile,
 )
+from athanor.engine.models.bag import FoldBag
 from athanor.engine.nets.inputs import Inputs, choose_inputs
 from athanor.engine.nets.layers import Architecture, Parameters
 from athanor.engine.nets.losses import Huber, Logistic, Loss, Pinball, Softmax, Squared
@@ -145,7 +145,7 @@ class Neural:
     libraries: tuple[str, ...] = ("scipy.sparse", "threadpoolctl")
     most_rows: int | None = None
     distributions: frozenset[str] = frozenset({"gaussian", "laplace", "huber", "quantile"})
-    places: tuple[int, ...] = (55, 115)
+    places: tuple[int, ...] = (45, 115)
 
     def portfolio(self) -> tuple[Options, ...]:
         return _PORTFOLIO

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.models import Bag, Estimate, FitInput, FittedModel, Options, Shape, Step
-from athanor.engine.models.target import FILE as TARGET_FILE
-from athanor.engine.models.target import Fittable, Target, target_of
+from athanor.engine.family import Bag, Estimate, FitInput, FittedModel, Options, Shape, Step
+from athanor.engine.family.starts import distribution_of, start_of
+from athanor.engine.family.target import FILE as TARGET_FILE
+from athanor.engine.family.target import Fittable, Target, target_of
 from athanor.engine.trees.boosted import MODEL_FILE, FittedTrees, TreeBag, load_trees
 from athanor.engine.trees.boosting import (
     OWN_OPTIONS,
@@ -26,7 +27,6 @@ from athanor.engine.trees.boosting import (
     trees_in_all,
 )
 from athanor.engine.trees.from_xgboost import trees_of
-from athanor.engine.trees.starts import distribution_of, start_of
 from athanor.engine.trees.text import Tree, booster_text, leaf
 
 # (objective, the loss that stops it)

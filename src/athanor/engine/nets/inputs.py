@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.models.telling import telling_features
+from athanor.engine.family.telling import telling_features
 
 Doubles = NDArray[np.float64]
 Singles = NDArray[np.float32]

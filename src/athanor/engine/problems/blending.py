@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from athanor.engine.predictions import Predictions
+from athanor.engine.problems import Problem
 from athanor.errors import InvalidInput
 
 
@@ -25,3 +27,9 @@ def weighted_mean(members: Iterable[NDArray[np.float64]], weights: NDArray[np.fl
         blended = part if blended is None else np.add(blended, part, out=blended)
     assert blended is not None  # noqa: S101  # `shares` is not empty and zip is strict
     return blended
+
+
+def blend(answers: Mapping[str, Predictions], shares: Mapping[str, float], problem: Problem) -> Predictions:
+    """The members' answers, each by its share."""
+    trials = sorted(shares)
+    return problem.blend([answers[trial] for trial in trials], np.array([shares[trial] for trial in trials]))

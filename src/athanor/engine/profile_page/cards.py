@@ -10,9 +10,9 @@ from athanor.engine.profile_page.findings import severity_sign
 from athanor.engine.profile_page.html import Html, element
 from athanor.engine.profile_page.overview import distinct, kind, target_mark
 from athanor.engine.profile_page.summary import day
-from athanor.engine.profile_page.words import MEASURES, count, moment, number, share, visible
-from athanor.engine.profiling.association import Association
 from athanor.engine.profiling.profile import ColumnProfile, Profile
+from athanor.engine.tables.association import Association
+from athanor.engine.words import MEASURES, count, moment, number, share, visible
 
 NAME_LENGTH = 200
 VALUE_LENGTH = 60

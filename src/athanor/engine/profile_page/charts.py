@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from athanor.engine.profile_page.html import Html, element, joined
-from athanor.engine.profile_page.words import count
 from athanor.engine.profiling.distributions import Histogram
+from athanor.engine.words import count
 
 HEIGHT = 100
 LEAST = 1.5  # of the height, so that few rows are seen beside many

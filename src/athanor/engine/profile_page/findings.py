@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 
 from athanor.engine.findings import Finding, Severity
 from athanor.engine.profile_page.html import Html, element
-from athanor.engine.profile_page.words import count, visible
 from athanor.engine.profiling.profile import Profile
 from athanor.engine.readers import Reject
+from athanor.engine.words import count, visible
 
 SHOWN_NAMES = 12
 SHOWN_REJECTS = 20

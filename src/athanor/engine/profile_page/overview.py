@@ -7,8 +7,8 @@ from collections.abc import Collection
 from athanor.engine.profile_page.charts import bar, sparkline
 from athanor.engine.profile_page.html import Html, element, joined
 from athanor.engine.profile_page.summary import shape, values
-from athanor.engine.profile_page.words import count, number, share, visible
 from athanor.engine.profiling.profile import ColumnProfile, Profile
+from athanor.engine.words import count, number, share, visible
 
 TITLE_LENGTH = 400
 

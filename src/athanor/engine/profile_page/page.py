@@ -16,9 +16,9 @@ from athanor.engine.profile_page.html import Html, element
 from athanor.engine.profile_page.overview import kind, overview
 from athanor.engine.profile_page.relations import correlations_section, target_section
 from athanor.engine.profile_page.summary import most_interesting
-from athanor.engine.profile_page.words import count, share, visible
 from athanor.engine.profiling.profile import Profile
 from athanor.engine.readers import Reject
+from athanor.engine.words import count, share, visible
 
 MOST_CARDS = 200  # a card is about 8 KB
 

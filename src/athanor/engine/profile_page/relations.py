@@ -6,9 +6,9 @@ from collections.abc import Collection
 
 from athanor.engine.profile_page.charts import bar
 from athanor.engine.profile_page.html import Html, element
-from athanor.engine.profile_page.words import MEASURES, count, visible
-from athanor.engine.profiling.association import Correlations
 from athanor.engine.profiling.profile import Profile
+from athanor.engine.tables.association import Correlations
+from athanor.engine.words import MEASURES, count, visible
 
 SHOWN = 30
 

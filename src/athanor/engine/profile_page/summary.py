@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from athanor.engine.profile_page.words import count, isolated, number, share, visible
 from athanor.engine.profiling.distributions import ValueCount
 from athanor.engine.profiling.profile import ColumnProfile, Profile
+from athanor.engine.words import count, isolated, number, share, visible
 
 SHOWN_VALUES = 3
 SHOWN_CHARACTERS = 24  # of a value among others

@@ -1,1 +1,1 @@
-"""What is counted of a table for people: each column, how its values are spread, and how columns go together."""
+"""What is counted of a table, as people see it: each column, how its values are spread, how columns go together."""

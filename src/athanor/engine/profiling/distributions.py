@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from athanor.engine.profiling.facts import Source
+from athanor.engine.tables.facts import Source
 from athanor.engine.tables.schema import ColumnSchema, Storage
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)

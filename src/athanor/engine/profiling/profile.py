@@ -11,9 +11,9 @@ import polars as pl
 
 from athanor.engine.findings import Finding, findings_of
 from athanor.engine.findings.finding import Kind, Severity
-from athanor.engine.profiling.association import Association, Correlations, Measure, associations, correlations
 from athanor.engine.profiling.distributions import Histogram, ValueCount, of_ordered, of_values, of_vectors
-from athanor.engine.profiling.facts import LOOKED_AT, WORD, Facts, Source, by_name, facts, held, moment
+from athanor.engine.tables.association import Association, Correlations, Measure, associations, correlations
+from athanor.engine.tables.facts import LOOKED_AT, WORD, Facts, Source, by_name, facts, held, moment
 from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 
 LARGEST = 2_000_000  # rows up to which distributions are of all rows; beyond, of a uniform sample of so many

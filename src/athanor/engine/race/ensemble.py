@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from athanor.engine.metrics import Metric
 from athanor.engine.predictions import Predictions, Truth
 from athanor.engine.problems import Problem
+from athanor.engine.problems.blending import blend
 
 STEPS = 25  # more change the weights by less than 1/25
 MAX_ROWS = 20_000  # the selection's noise is below the metric's own from here on
@@ -85,12 +86,6 @@ def best_single(answers: Mapping[str, Predictions], truth: Truth, metric: Metric
     utilities = {trial: metric.utility(truth, answers[trial]) for trial in sorted(answers)}
     best = max(utilities, key=lambda trial: utilities[trial])
     return Weights(shares={best: 1.0}, score=metric.score(truth, answers[best]))
-
-
-def blend(answers: Mapping[str, Predictions], shares: Mapping[str, float], problem: Problem) -> Predictions:
-    """The members' answers, each by its share."""
-    trials = sorted(shares)
-    return problem.blend([answers[trial] for trial in trials], np.array([shares[trial] for trial in trials]))
 
 
 @dataclass(frozen=True, slots=True)

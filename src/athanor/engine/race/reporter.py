@@ -21,8 +21,8 @@ from athanor.engine.events import (
 )
 from athanor.engine.fitting.checkpoint import FoldRecord
 from athanor.engine.race.outlook import Step, Unfinished, outlook
-from athanor.engine.race.search import Entry
 from athanor.engine.race.standings import Standings
+from athanor.engine.schedule import Entry
 
 TOLD_S = 0.5  # progress is told twice a second
 

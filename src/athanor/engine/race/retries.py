@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 from athanor.engine.fitting.crossfit import FoldFit, fewer_rows
-from athanor.engine.fitting.pool import NEEDS_ROOM, OUT_OF_MEMORY
+from athanor.engine.processes.pool import NEEDS_ROOM, OUT_OF_MEMORY
 
 TRIES = 3  # of a fold whose process was lost
 

@@ -9,18 +9,19 @@ from athanor.engine.budget import Budget
 from athanor.engine.events import LeaderboardRow, Listener
 from athanor.engine.fitting.checkpoint import CheckpointStore, FoldRecord
 from athanor.engine.fitting.crossfit import FoldFit
-from athanor.engine.fitting.pool import LATE, Outcome, Pool
 from athanor.engine.fitting.training_set import TrainingSet
 from athanor.engine.plan import Plan
 from athanor.engine.presets import PRESETS
+from athanor.engine.processes.pool import LATE, Outcome, Pool
 from athanor.engine.race.incumbent import Incumbent
 from athanor.engine.race.reporter import TOLD_S, Reporter
 from athanor.engine.race.retries import TRIES, Retries
-from athanor.engine.race.search import Entry, allowance_s, starters, survivors, turns, usable, whole
+from athanor.engine.race.search import allowance_s, fair_s, starters, survivors, turns, usable, whole
 from athanor.engine.race.standings import Standings
+from athanor.engine.schedule import Entry
 from athanor.errors import Impossible
 
-FIRST_ROUND = 0.35  # share of the time in which every entry has its first fold
+FIRST_ROUND = 0.35  # share of the time in which entries have their first fold
 SLACK = 1.3  # a later fold may take this much longer than the first one did
 REFIT_SLACK, REFIT_S = 2.0, 0.3  # a fit of all rows may take this much longer than the folds say: its view is made, too
 GRACE_S = 0.3  # for fits that were asked to return what they have
@@ -134,21 +135,23 @@ class Race:
             )
 
     def _comebacks(self) -> list[Entry]:
-        """Trials that dropped out for want of time, and for which there is some after all."""
+        """Trials that dropped out for want of time, and for which there is some after all; else those not begun yet."""
         if not self.clock.is_timed or self._fits_left_s() <= 0 or self._is_perfect():
             return []
         unfinished = [entry for entry in self._sound() if not self._standings.is_complete(entry.trial)]
         ranked = sorted(unfinished, key=lambda entry: (-self._utility(entry), entry.trial))
         costs = {entry.trial: self._cost_s(entry) for entry in ranked}
         left_s = self._fits_left_s()
-        return survivors(
+        back = survivors(
             [entry for entry in ranked if costs[entry.trial] <= left_s], costs, left_s=left_s, workers=self.pool.size
         )
+        return back or [entry for entry in self._starters if self._is_new(entry.trial)]
 
     def _cost_s(self, entry: Entry) -> float:
-        """Seconds that the folds take which a trial lacks, one after the other."""
+        """Seconds that the folds take which a trial lacks, one after the other. One that was cut takes all it may."""
         n_left = self.given.n_folds - self._standings.n_finished(entry.trial)
-        return self._standings.fold_s(entry.trial) * n_left
+        slack = SLACK if self._standings.records[entry.trial, 0].truncated else 1.0
+        return slack * self._standings.fold_s(entry.trial) * n_left
 
     def _sound(self) -> list[Entry]:
         return [entry for entry in self._standings.entries.values() if self._is_sound(entry.trial)]
@@ -205,11 +208,12 @@ class Race:
             if (entry.trial, fold) not in self._standings.records
         ]
         kept_s = (1 - FIRST_ROUND) * self._fits_left_s() if fold == 0 and self.clock.is_timed else 0.0
+        least_s = self._least_s(kept_s) if fold == 0 and self.clock.is_timed else 0.0
         later = 0 if fold == 0 else len(runners) * max(self.given.n_folds - fold - 1, 0)
         under_way: dict[str, FoldFit] = {}
         while waiting or under_way:
-            while waiting and self._retries.has_place(waiting[0], under_way.values()) and self._may_start():
-                share_s = self._share_s(len(waiting) + later, kept_s) if self.clock.is_timed else None
+            while waiting and self._retries.has_place(waiting[0], under_way.values()) and self._may_start(kept_s):
+                share_s = max(self._share_s(len(waiting) + later, kept_s), least_s)
                 order = self._retries.with_room(self._timed(waiting.pop(0), share_s), self.pool.room)
                 self.pool.submit(order)
                 under_way[order.trial] = order
@@ -228,17 +232,22 @@ class Race:
     def _share_s(self, waiting: int, kept_s: float) -> float:
         return allowance_s(max(self._fits_left_s() - kept_s, 0.0), waiting=waiting, workers=self.pool.size)
 
-    def _timed(self, order: FoldFit, share_s: float | None) -> FoldFit:
+    def _timed(self, order: FoldFit, share_s: float) -> FoldFit:
         """The order with its deadline. Under a trial budget there is none: nothing may come from the clock."""
-        if share_s is None:
+        if not self.clock.is_timed:
             return order
         first = self._standings.records.get((order.trial, 0))
         wanted_s = share_s if first is None else max(share_s, SLACK * first.fit_s)
         return replace(order, deadline=self.clock.clock() + min(wanted_s, max(self._fits_left_s(), 0.0)))
 
-    def _may_start(self) -> bool:
+    def _least_s(self, kept_s: float) -> float:
+        """Seconds that every entry's first fold may take, though those behind it do not begin then."""
+        wanted_s = fair_s(kept_s, n_folds=self.given.n_folds - 1, workers=self.pool.size)
+        return min(wanted_s, self._fits_left_s() - kept_s)
+
+    def _may_start(self, kept_s: float) -> bool:
         """Whether there is time for another fit: always for the first one, be it cut after one step."""
-        if self._fits_left_s() > 0:
+        if self._fits_left_s() > kept_s:
             return True
         return not (self._standings.records or self.clock.finishing or self._is_abandoned)
 
@@ -340,6 +349,9 @@ class Race:
 
     def _spelled(self, fold: int) -> str:
         return f"fold {fold + 1} of {self.given.n_folds}" if fold < self.given.n_folds else "all rows"
+
+    def _is_new(self, trial: str) -> bool:
+        return trial not in self._failed and (trial, 0) not in self._standings.records
 
     def _is_sound(self, trial: str) -> bool:
         return trial not in self._failed and self._standings.n_finished(trial) > 0

@@ -6,79 +6,15 @@ always common to all, and an unfinished fold destroys nothing.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from athanor.engine.fitting.checkpoint import FoldRecord
 from athanor.engine.fitting.training_set import TrainingSet
-from athanor.engine.models import FAMILIES, Options, is_installed
 from athanor.engine.plan import Plan
-from athanor.engine.presets import PRESETS
-from athanor.engine.target_distribution import TargetDistribution
-from athanor.errors import InvalidInput
+from athanor.engine.schedule import Entry, entries, trial_of
 
 _AGAIN = ", again"  # behind the name of a trial that was begun anew
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One configuration of a family: what a trial cross-fits."""
-
-    trial: str  # a hash of family and options: the same configuration is the same trial, in every run
-    family: str
-    label: str  # "LightGBM-2"
-    options: Options
-    turn: int = 0  # how often the configuration was begun anew, because the clock had cut a fold short
-
-
-def entries(
-    problem: str,
-    plan: Plan,
-    *,
-    is_sparse: bool,
-    n_rows: int | None = None,
-    distribution: TargetDistribution | None = None,
-) -> list[Entry]:
-    """The race's starters, in the order in which they pay: by the places that the families gave to them.
-
-    n_rows  of the table; None: not known yet, nobody is left out for it
-    """
-    allowed = [
-        FAMILIES[name]
-        for name in FAMILIES.names()
-        if name not in plan.excluded_families
-        and problem in FAMILIES[name].problems
-        and (FAMILIES[name].takes_sparse or not is_sparse)
-    ]
-    if not allowed:
-        raise InvalidInput("Every model family is excluded. Leave at least one in.", field="excluded_families")
-    fitting = [family for family in allowed if distribution is None or distribution.name in family.distributions]
-    if not fitting:
-        raise InvalidInput(
-            f"None of the families that are left can be fitted by the distribution {distribution}: "
-            f"{', '.join(family.name for family in allowed)}. Leave another one in, or choose another distribution.",
-            field="distribution",
-        )
-    installed = [family for family in fitting if is_installed(family)]
-    if not installed:
-        raise InvalidInput(
-            f"The libraries of these families are not installed: {', '.join(family.name for family in fitting)}. "
-            "Install them, or leave another family in.",
-            field="excluded_families",
-        )
-    suited = [family for family in installed if family.most_rows is None or (n_rows or 0) <= family.most_rows]
-    # Where nobody else is left, those for small tables learn from as many rows as they pay on.
-    limited = {} if suited else {family.name: {"max_rows": family.most_rows or 0} for family in installed}
-    placed = sorted(
-        (turn, family.name, place) for family in suited or installed for place, turn in enumerate(family.places)
-    )
-    limits = [limit for limit in (PRESETS[plan.preset].n_entries, plan.max_trials) if limit is not None]
-    chosen = placed[: min(limits, default=len(placed))]
-    return [
-        _entry(name, place, {**FAMILIES[name].portfolio()[place], **limited.get(name, {})}) for _, name, place in chosen
-    ]
 
 
 def starters(given: TrainingSet, plan: Plan) -> list[Entry]:
@@ -122,6 +58,15 @@ def allowance_s(left_s: float, *, waiting: int, workers: int) -> float:
     return left_s * min(workers, waiting) / max(waiting, 1)
 
 
+def fair_s(left_s: float, *, n_folds: int, workers: int) -> float:
+    """Seconds that a fold may take so that two entries have time for `n_folds` of them.
+
+    An entry that takes longer could not be in an ensemble with any other. One that is cut earlier than that, so that
+    many have their turn, is judged by a model that it would not give.
+    """
+    return left_s * workers / (2 * n_folds)
+
+
 def whole(starters: Sequence[Entry], records: Sequence[FoldRecord]) -> list[Entry]:
     """The starters of a continuation: each in whose place the clock cut a fold short, as another trial of its own.
 
@@ -132,10 +77,10 @@ def whole(starters: Sequence[Entry], records: Sequence[FoldRecord]) -> list[Entr
     again: list[Entry] = []
     for entry in starters:
         turn = 0
-        while _trial(entry.family, entry.options, turn) in cut:
+        while trial_of(entry.family, entry.options, turn) in cut:
             turn += 1
         if turn:
-            trial = _trial(entry.family, entry.options, turn)
+            trial = trial_of(entry.family, entry.options, turn)
             entry = replace(entry, trial=trial, label=entry.label + _AGAIN, turn=turn)  # noqa: PLW2901
         again.append(entry)
     return again
@@ -145,7 +90,7 @@ def turns(entry: Entry) -> list[Entry]:
     """The trial, and those before it in whose place it was begun."""
     label = entry.label.removesuffix(_AGAIN)
     earlier = [
-        replace(entry, trial=_trial(entry.family, entry.options, turn), label=label + _AGAIN * (turn > 0), turn=turn)
+        replace(entry, trial=trial_of(entry.family, entry.options, turn), label=label + _AGAIN * (turn > 0), turn=turn)
         for turn in range(entry.turn)
     ]
     return [*earlier, entry]
@@ -153,22 +98,7 @@ def turns(entry: Entry) -> list[Entry]:
 
 def usable(entry: Entry, records: Sequence[FoldRecord]) -> list[FoldRecord]:
     """The folds that earlier turns of the trial finished and that this one lacks."""
-    earlier = {_trial(entry.family, entry.options, turn) for turn in range(entry.turn)}
+    earlier = {trial_of(entry.family, entry.options, turn) for turn in range(entry.turn)}
     there = {record.fold for record in records if record.trial == entry.trial}
     found = {record.fold: record for record in records if record.trial in earlier and not record.truncated}
     return [found[fold] for fold in sorted(found.keys() - there)]
-
-
-def _trial(family: str, options: Options, turn: int = 0) -> str:
-    spelled = json.dumps([family, dict(options), *([turn] if turn else [])], sort_keys=True)
-    return hashlib.blake2b(spelled.encode(), digest_size=6).hexdigest()
-
-
-def _entry(family: str, place: int, options: Options) -> Entry:
-    label = FAMILIES[family].label
-    return Entry(
-        trial=_trial(family, options),
-        family=family,
-        label=label if place == 0 else f"{label}-{place + 1}",
-        options=options,
-    )

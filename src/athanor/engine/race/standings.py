@@ -16,8 +16,9 @@ from athanor.engine.fitting.checkpoint import CheckpointStore, FoldRecord
 from athanor.engine.fitting.training_set import TrainingSet
 from athanor.engine.leaderboard import rank
 from athanor.engine.predictions import Predictions, Truth
-from athanor.engine.race.ensemble import MAX_MEMBERS, Clock, Weights, alone, best_single, blend, select_weights
-from athanor.engine.race.search import Entry
+from athanor.engine.problems.blending import blend
+from athanor.engine.race.ensemble import MAX_MEMBERS, Clock, Weights, alone, best_single, select_weights
+from athanor.engine.schedule import Entry
 from athanor.engine.scores import MeasuredOn, Scores
 
 ENSEMBLE = "ensemble"

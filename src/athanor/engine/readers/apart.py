@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from athanor.engine import memory
-from athanor.engine.fitting.nursery import die_with_parent
+from athanor.engine.parent import die_with_parent
 from athanor.engine.readers import ReaderOptions, Reject
 from athanor.engine.tables.schema import Schema
 from athanor.errors import AthanorError, Conflict, Impossible, InvalidInput, NotSupported, TooLarge, Unavailable
 
 if TYPE_CHECKING:
-    from athanor.engine.tables.segments import Written
+    from athanor.engine.readers.segmenting import Written
 
 LOOK_S = 0.1  # the memory of the process is looked at 10 times a second
 SAMPLE_ROWS = 20_000
@@ -63,10 +63,11 @@ class Read:
 
 def read_here(reading: Reading) -> Read:
     """Read the file in this process. Raises what `write_segments` raises, Unavailable where the disk fails."""
-    from athanor.engine.profiling.facts import HELD_BYTES
     from athanor.engine.profiling.profile import profile
+    from athanor.engine.readers.segmenting import write_segments
     from athanor.engine.readers.typed import BLOCK_BYTES
-    from athanor.engine.tables.segments import LARGEST_BYTES, scan_segments, write_segments
+    from athanor.engine.tables.facts import HELD_BYTES
+    from athanor.engine.tables.segments import LARGEST_BYTES, scan_segments
 
     options, sizes = reading.options, {}
     if reading.room is not None:
@@ -183,7 +184,8 @@ def _to_json(read: Read) -> dict[str, Any]:
 
 
 def _from_json(given: dict[str, Any], folder: Path) -> Read:
-    from athanor.engine.tables.segments import SegmentFile, Written
+    from athanor.engine.readers.segmenting import Written
+    from athanor.engine.tables.segments import SegmentFile
 
     written = Written(
         schema=Schema.from_json(given["schema"]),

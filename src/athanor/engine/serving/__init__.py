@@ -1,1 +1,1 @@
-"""A finished model: its files, its members put side by side, and the one way from rows to answers."""
+"""A finished model: its files, its members put side by side, what it relies on, the one way from rows to answers."""

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from athanor.engine.fitting.checkpoint import sync_folder, sync_tree
+from athanor.engine.disk import sync_folder, sync_tree
 from athanor.engine.serving.model_files import BESIDE, HEAD, check_name, names_of, read_head, verify_files
 from athanor.errors import InvalidInput, NotFound, TooLarge
 

@@ -13,12 +13,12 @@ import numpy as np
 from athanor.engine import certainty as about
 from athanor.engine import memory
 from athanor.engine.features import VIEWS, FittedView
-from athanor.engine.importance.reliance import Importance, Reliance, importance
 from athanor.engine.models import FAMILIES
 from athanor.engine.predictions import Predictions
 from athanor.engine.problems import PROBLEMS
 from athanor.engine.serving import model_files
 from athanor.engine.serving.predictor_files import model_place, view_place
+from athanor.engine.serving.reliance import Importance, Reliance, importance
 from athanor.engine.serving.served import FoldModel, Matrices, Member, ViewKey, Views
 from athanor.engine.tables.conform import conform
 from athanor.engine.tables.dataset import Dataset
@@ -89,7 +89,7 @@ class Predictor:
             )
 
     def importance(self) -> tuple[Importance, ...]:
-        """What the model relies on, greatest share first. Asks no rows; see `engine/importance/reliance.py`."""
+        """What the model relies on, greatest share first. Asks no rows; see `engine/serving/reliance.py`."""
         reliances = (
             Reliance(model=fold.model, view=self.views.fitted[fold.view], part=member.share / len(member.folds))
             for member in self.members

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from athanor.engine import certainty as about
-from athanor.engine.fitting.checkpoint import CheckpointStore, FoldRecord, sha256_of
+from athanor.engine.disk import sha256_of
+from athanor.engine.fitting.checkpoint import CheckpointStore, FoldRecord
 from athanor.engine.serving import model_files
 from athanor.engine.tables.schema import Schema
 from athanor.engine.task import Label, Task

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from athanor.engine.family import Bag, FittedModel
 from athanor.engine.features import FittedView
 from athanor.engine.features.joint import JointView, joint_view
-from athanor.engine.models import FAMILIES, Bag, FittedModel
+from athanor.engine.models import FAMILIES
 from athanor.engine.tables.dataset import Dataset
 
 Margins = NDArray[np.float64]

@@ -1,1 +1,1 @@
-"""Tables in memory and on disk: what their columns are, what a cell means, and how each form becomes the other."""
+"""Tables in memory and on disk: what their columns are, what is counted of them, how each form becomes the other."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from athanor.engine.profiling.facts import (
+from athanor.engine.tables.facts import (
     IMAGE,
     Facts,
     Source,

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.models import FittedModel
-from athanor.engine.models.target import Floats, Target, load_target, save_target
+from athanor.engine.family import FittedModel
+from athanor.engine.family.target import Floats, Target, load_target, save_target
 from athanor.engine.trees.one_row import FEW_ROWS, RowByRow
 from athanor.engine.trees.text import leaf_values, merged_text, parted
 from athanor.errors import InvalidInput

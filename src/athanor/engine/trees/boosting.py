@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from athanor.engine.models import FitInput, Options, Step
-from athanor.engine.models.sampling import sample_rows
+from athanor.engine.family import FitInput, Options, Step
+from athanor.engine.family.sampling import sample_rows
 from athanor.engine.trees.boosted import FittedTrees
 from athanor.errors import Impossible
 

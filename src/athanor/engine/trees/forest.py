@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.models import Bag, Estimate, FitInput, FittedModel, Options, Shape, Step
-from athanor.engine.models.target import FILE as TARGET_FILE
-from athanor.engine.models.target import Classes, Fittable, Floats, Target, target_of
+from athanor.engine.family import Bag, Estimate, FitInput, FittedModel, Options, Shape, Step
+from athanor.engine.family.target import FILE as TARGET_FILE
+from athanor.engine.family.target import Classes, Fittable, Floats, Target, target_of
 from athanor.engine.trees.fitted_forest import (
     IMPORTANCE_FILE,
     LEAVES_FILE,

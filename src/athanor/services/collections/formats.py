@@ -12,7 +12,7 @@ from athanor.errors import InvalidInput
 from athanor.services.collections.batches import VectorBatch
 
 if TYPE_CHECKING:
-    from athanor.engine.tables.segments import Written
+    from athanor.engine.readers.segmenting import Written
     from athanor.services.rows.arrivals import Arrivals
 
 # A batch of a plain file whose records hold vectors; None of any other file. How they are spelled is a dialect's.

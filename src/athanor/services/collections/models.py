@@ -35,8 +35,8 @@ from athanor.services.versions import newest_version
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from athanor.engine.importance.reliance import Importance
     from athanor.engine.predictions import Predictions
+    from athanor.engine.serving.reliance import Importance
     from athanor.engine.tables.dataset import Dataset
 
 Source = str | SentFile | VectorBatch  # a collection of the model's project, or rows that are not kept
@@ -228,7 +228,7 @@ class CollectionModels:
 
     def _check_occur(self, stored: _Stored, names: Sequence[str], collection: str) -> None:
         """Raises InvalidInput for an attribute that no row has a value of."""
-        from athanor.engine.profiling.facts import by_name
+        from athanor.engine.tables.facts import by_name
         from athanor.engine.tables.segments import scan_segments
 
         schema = stored.version.schema

@@ -33,7 +33,7 @@ from athanor.services.collections.layout import (
 from athanor.services.rows.appending import together, unknown_columns, widened
 
 if TYPE_CHECKING:
-    from athanor.engine.tables.segments import Written
+    from athanor.engine.readers.segmenting import Written
 
 _AT_ONCE = 16 * 2**20  # bytes of rows that are made at a time; some times as much is in memory meanwhile
 _SEGMENT = 128 * 2**20  # bytes of a segment before it is packed
@@ -178,7 +178,7 @@ class Shaping:
         """The rows, as many at a time as memory has room for in the wanted layout, and how many came before them."""
         import polars as pl
 
-        from athanor.engine.profiling.facts import by_name
+        from athanor.engine.tables.facts import by_name
         from athanor.engine.tables.frames import texts as as_texts
         from athanor.engine.tables.frames import to_dataset
         from athanor.engine.tables.segments import scan_segment, scan_segments
@@ -265,7 +265,7 @@ class Shaping:
         """
         import polars as pl
 
-        from athanor.engine.profiling.facts import by_name
+        from athanor.engine.tables.facts import by_name
         from athanor.engine.tables.segments import scan_segments
 
         if self.how.format != "csv":
@@ -299,7 +299,7 @@ class Shaping:
 
 def _lowest_index(paths: Sequence[Path], column: str) -> int | None:
     """The lowest index in the sparse vectors of some segments; None where no vector has an entry."""
-    from athanor.engine.profiling.facts import by_name
+    from athanor.engine.tables.facts import by_name
     from athanor.engine.tables.segments import scan_segment
 
     found = [

@@ -29,8 +29,9 @@ from athanor.services.rows.keeping import Keeping, Kept
 
 if TYPE_CHECKING:
     from athanor.engine.readers import ReaderOptions
+    from athanor.engine.readers.segmenting import Written
     from athanor.engine.tables.dataset import Dataset
-    from athanor.engine.tables.segments import SegmentFile, Written
+    from athanor.engine.tables.segments import SegmentFile
 
 log = logging.getLogger(__name__)
 

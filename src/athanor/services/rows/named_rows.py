@@ -24,7 +24,7 @@ def rows_named(
     """The live rows of these ids, in no order; ids that are not there are left out."""
     import polars as pl
 
-    from athanor.engine.profiling.facts import by_name
+    from athanor.engine.tables.facts import by_name
     from athanor.engine.tables.frames import frame_type
     from athanor.engine.tables.segments import scan_segments
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from athanor.engine.models import FitInput
+from athanor.engine.family import FitInput
 
 
 def sample_rows(given: FitInput, most: int) -> FitInput:

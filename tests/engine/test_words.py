@@ -2,7 +2,7 @@
 
 import pytest
 
-from athanor.engine.profile_page.words import count, isolated, moment, number, share, visible
+from athanor.engine.words import count, isolated, moment, number, share, visible
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How pool processes are born, spoken to and ended; that nobody outlives a parent."""
+"""How pool processes are born, spoken to and ended."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import threading
 
 import pytest
 
-from athanor.engine.fitting import nursery
-from athanor.engine.fitting.nursery import (
-    die_with_parent,
+from athanor.engine.processes import nursery
+from athanor.engine.processes.nursery import (
     is_single_threaded,
     make_flag,
     open_flag,
@@ -142,37 +141,7 @@ def test_a_nursery_that_breaks_ends_there_and_does_not_go_on_as_a_copy_of_who_fo
     assert "no learners here" in capfd.readouterr().err
 
 
-# --- parents --------------------------------------------------------------------------------------------------------
-
-
-def test_whoever_dies_takes_the_child_along():
-    """The pipe ends when its last writer has: the grandchild, which nobody tells anything."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        me = os.getpid()
-        if os.fork() == 0:
-            die_with_parent(me)
-            os.write(writer, b"here")
-            signal.pause()
-        os.close(writer)
-        signal.pause()
-    os.close(writer)
-    with os.fdopen(reader, "rb", buffering=0) as said:
-        assert said.read(4) == b"here"
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        assert said.read() == b""
-
-
-def test_a_child_whose_parent_was_gone_already_ends_at_once():
-    pid = os.fork()
-    if pid == 0:
-        try:
-            die_with_parent(2**22 + 1)
-        finally:
-            os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+# --- threads ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_process_with_a_second_thread_is_not_single_threaded():

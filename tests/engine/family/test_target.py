@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from athanor.engine.family import FitInput
+from athanor.engine.family.target import Classes, Quantity, load_target, save_target, target_of, weighted_quantile
 from athanor.engine.metrics import METRICS
-from athanor.engine.models import FitInput
-from athanor.engine.models.target import Classes, Quantity, load_target, save_target, target_of, weighted_quantile
 from athanor.engine.predictions import Truth
 from athanor.engine.problems import PROBLEMS
 from athanor.engine.target_distribution import DISTRIBUTIONS, TargetDistribution

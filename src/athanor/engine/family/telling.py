@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.models.target import Floats
+from athanor.engine.family.target import Floats
 
 
 def telling_features(X: Any, labels: Floats, weight: Floats | None, most: int) -> NDArray[np.int32]:

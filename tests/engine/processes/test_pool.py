@@ -13,14 +13,14 @@ import pytest
 
 from athanor.engine import memory
 from athanor.engine.budget import Budget
-from athanor.engine.fitting import nursery
 from athanor.engine.fitting.checkpoint import FolderCheckpoints
 from athanor.engine.fitting.crossfit import FoldFit, fewer_rows
-from athanor.engine.fitting.pool import LATE, OUT_OF_MEMORY, InlinePool, LocalPool
 from athanor.engine.fitting.training_set import make_training_set
 from athanor.engine.importance.worth import FILE, read_worth
 from athanor.engine.learn import learn
 from athanor.engine.plan import Plan
+from athanor.engine.processes import nursery
+from athanor.engine.processes.pool import LATE, OUT_OF_MEMORY, InlinePool, LocalPool
 from athanor.engine.task import Task
 from athanor.errors import Impossible, Unavailable
 from support.processes import have_ended

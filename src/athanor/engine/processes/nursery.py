@@ -6,7 +6,6 @@ It has imported the learners and started no thread: only then is a fork safe, an
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import signal
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from athanor.engine import memory
 from athanor.engine.fitting.learners import import_learners
+from athanor.engine.parent import die_with_parent
 from athanor.errors import AthanorError
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THRE
 _OUT_OF_MEMORY = 71
 OUT_OF_MEMORY_STATUSES = frozenset({_OUT_OF_MEMORY, 1, -signal.SIGABRT})
 _RESERVED = 64 * 2**20  # what libraries ask for beyond what they ever use
-_PR_SET_PDEATHSIG = 1
 _LENGTH = struct.Struct("!I")
 
 Message = dict[str, Any]
@@ -43,14 +42,6 @@ def is_single_threaded() -> bool:
         return len(list(Path("/proc/self/task").iterdir())) == 1
     except OSError:
         return False
-
-
-def die_with_parent(parent: int) -> None:
-    """Be killed when `parent` ends, however it ends."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before the line above
-        os._exit(1)
 
 
 # --- messages ---------------------------------------------------------------------------------------------------------

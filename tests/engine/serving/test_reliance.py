@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from athanor.engine.features import Source
-from athanor.engine.importance.reliance import Reliance, importance
+from athanor.engine.serving.reliance import Reliance, importance
 from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 
 SCHEMA = Schema(

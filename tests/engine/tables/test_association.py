@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from athanor.engine.profiling.association import MOST_CORRELATED, associations, correlations
-from athanor.engine.profiling.facts import Source
+from athanor.engine.tables.association import MOST_CORRELATED, associations, correlations
+from athanor.engine.tables.facts import Source
 from athanor.engine.tables.inference import infer
 
 N = 500

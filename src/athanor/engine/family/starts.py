@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from athanor.engine.models import FitInput
-from athanor.engine.models.target import Fittable, Floats, Target, weighted_quantile
+from athanor.engine.family import FitInput
+from athanor.engine.family.target import Fittable, Floats, Target, weighted_quantile
 from athanor.engine.target_distribution import TargetDistribution
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.models import FitInput
+from athanor.engine.family import FitInput
 from athanor.engine.predictions import Truth
 from athanor.engine.target_distribution import TargetDistribution
 from athanor.errors import Impossible

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from athanor.engine.family import FittedModel
 from athanor.engine.features import FittedView
-from athanor.engine.models import FittedModel
 from athanor.engine.tables.schema import Schema, Storage
 
 Floats = NDArray[np.float64]

@@ -23,11 +23,11 @@ from typing import Protocol
 
 from athanor.engine import disk, memory
 from athanor.engine.budget import Budget
-from athanor.engine.fitting import nursery
 from athanor.engine.fitting.checkpoint import CheckpointStore, FolderCheckpoints, FoldRecord
 from athanor.engine.fitting.crossfit import CrossFitter, FoldFit
 from athanor.engine.fitting.training_set import TrainingSet, save_training_set
 from athanor.engine.importance.worth import measure_worth
+from athanor.engine.processes import nursery
 from athanor.errors import AthanorError, Impossible, Unavailable
 
 WATCH_S = 0.25  # memory is looked at 4 times a second
@@ -400,7 +400,7 @@ def _start_nursery() -> tuple[socket.socket, int]:
         return ours, pid
     environment = {**os.environ, **nursery.ONE_THREAD}
     # Whatever stands in the working folder is no module: a `token.py` of the user's would end it at once.
-    command = [sys.executable, "-P", "-m", "athanor.engine.fitting.nursery", str(theirs.fileno())]
+    command = [sys.executable, "-P", "-m", "athanor.engine.processes.nursery", str(theirs.fileno())]
     process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment)
     theirs.close()
     return ours, process.pid

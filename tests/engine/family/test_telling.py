@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from athanor.engine.models.telling import telling_features
+from athanor.engine.family.telling import telling_features
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 10)).astype(np.float32)

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from athanor.engine.profiling.facts import Source, by_name
+from athanor.engine.tables.facts import Source, by_name
 from athanor.engine.tables.schema import ColumnSchema, ColumnType, Schema, Storage
 
 ROWS = 50_000  # drawn to be looked at, fewer of a wide table

@@ -1,0 +1,1 @@
+"""Where folds are fitted: here, or in processes of this machine."""
