@@ -164,11 +164,11 @@ def test_a_run_that_is_cut_off_after_each_of_its_folds_goes_on_to_the_same_bits(
 
 # --- the surroundings -------------------------------------------------------------------------------------------------
 
-# (workers, environment): in nothing that is named here are the two alike. This process, which both inherit from, has
-# one thread per library.
+SURROUNDING = ("PYTHONHASHSEED", "LC_ALL", "TZ", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# (workers, environment): in nothing that is named here are the two alike.
 SURROUNDINGS = [
-    (0, {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "4", "OPENBLAS_NUM_THREADS": "4", "MKL_NUM_THREADS": "4"}),
-    (2, {"PYTHONHASHSEED": "12345", "LC_ALL": "C", "TZ": "Pacific/Chatham"}),
+    (0, dict(zip(SURROUNDING, ("0", "C.UTF-8", "UTC", "4", "4", "4"), strict=True))),
+    (2, dict(zip(SURROUNDING, ("12345", "C", "Pacific/Chatham", "1", "1", "1"), strict=True))),
 ]
 
 

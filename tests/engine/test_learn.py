@@ -321,6 +321,15 @@ def test_where_nothing_better_is_found_the_folder_of_the_earlier_result_stays_as
     assert served[0] == served[1]
 
 
+def test_a_run_that_is_continued_has_the_folds_it_had_however_long_it_goes_on(make_table, monkeypatch):
+    monkeypatch.setattr("athanor.engine.fitting.training_set.fold_s", lambda schedule, shape: 10.0)
+    plan = Plan(time_limit_s=60.0, max_trials=1, preset="best_quality")
+    heard = []
+    result = learn(make_table(120), TASK, plan, pool=InlinePool(), tell=heard.append)
+    result.continue_(time_limit_s=600.0, more_trials=1, tell=heard.append)
+    assert [event.n_folds for event in heard if isinstance(event, Started)] == [6, 6]
+
+
 def content_of(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 

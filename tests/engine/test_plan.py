@@ -14,6 +14,7 @@ from athanor.errors import InvalidInput
         ("time_limit_s", {"time_limit_s": None}),
         ("time_limit_s", {"time_limit_s": 0.0}),
         ("time_limit_s", {"time_limit_s": float("nan")}),
+        ("time_limit_s", {"time_limit_s": float("inf")}),
         ("max_trials", {"max_trials": 0}),
         ("memory_limit", {"memory_limit": 64 * 2**20 - 1}),
         ("cores", {"cores": 0}),

@@ -24,7 +24,7 @@ from athanor.errors import AthanorError, Conflict, Impossible, InvalidInput
 from athanor.quantities import parse_duration, spell_duration, spell_score, spell_size
 
 if TYPE_CHECKING:
-    from athanor.engine.events import Event
+    from athanor.engine.events import Event, LeaderboardRow
     from athanor.engine.learn import Result
     from athanor.engine.plan import Plan
     from athanor.engine.processes.pool import LocalPool
@@ -79,7 +79,7 @@ class Training:
             with self._telling_what_stays(display, endings):
                 with endings.listening(discard):
                     result = self._learn(work, pool, display, endings)
-                before = _score_before(self.model) if had_model else None
+                before = _served_before(self.model) if had_model else None
                 (replace_model if self.goes_on else put_in_place)(result, self.model, work)
                 left, beyond = result.trials_left, result.trials_beyond
                 ended = replace(self.asked, ended=result.reason, trials_left=left, trials_beyond=beyond)
@@ -216,13 +216,13 @@ def print_result(
     why: str,
     elapsed_s: float,
     peak_memory: int,
-    before: float | None = None,
+    before: LeaderboardRow | None = None,
     keeps: bool = False,
     more: str | None = None,
 ) -> None:
     """What the model at its place is worth, and what can be done next.
 
-    before  the score of the model that was there before
+    before  how the model that was there before stands on its leaderboard
     keeps   its folds stand beside it
     more    the command that goes on from them; None: it would change nothing
     """
@@ -239,7 +239,8 @@ def print_result(
     if others:
         print(others)
     if before is not None:
-        print(f"Before: {result.metric} {spell_score(before)}.")
+        partly = "" if before.folds == before.n_folds else f", {spell_folds(before)}: on fewer rows"
+        print(f"Before: {result.metric} {spell_score(before.score)}{partly}.")
     print(f"Ended after {spell_duration(elapsed_s)} ({why}); at most {spell_size(peak_memory)} of memory.")
     print(f"Model: {model} ({spell_size(size_of(model))}, {members})")
     if keeps:
@@ -275,13 +276,12 @@ def command(*words: object) -> str:
 def more_of(asked: Asked, model: Path) -> str | None:
     """The command for a better model than this training gave; None where nothing is left to fit."""
     beyond = MORE_TRIALS if asked.trials_beyond is None else asked.trials_beyond
-    if asked.plan.max_trials is not None and beyond:
+    if asked.plan.max_trials is not None and beyond and not asked.trials_left:  # else these need time first
         return command("continue", model, "--more-trials", min(beyond, MORE_TRIALS))
     return None if asked.trials_left == 0 else command("continue", model, "--time", MORE_TIME)
 
 
-def _score_before(model: Path) -> float | None:
-    from athanor.engine.serving.model_files import HEAD, read_head
+def _served_before(model: Path) -> LeaderboardRow | None:
+    from athanor.engine.leaderboard import FILE, read_leaderboard
 
-    found = read_head(model)["score"] if (model / HEAD).is_file() else None
-    return None if found is None else float(found)
+    return read_leaderboard(model)[0] if (model / FILE).is_file() else None

@@ -151,7 +151,9 @@ class Warned:
 class Finished:
     """The result is on disk."""
 
-    reason: str  # why it ended: "time limit", "schedule complete", "nothing more to gain", "finish requested"
+    # Why it ended: "time limit", "no time for another fold", "schedule complete", "nothing more to gain",
+    # "finish requested".
+    reason: str
     metric: str
     score: float
     elapsed_s: float

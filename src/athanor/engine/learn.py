@@ -137,9 +137,10 @@ def learn(
     if continues and not store.finished():
         raise NotFound("The folds of this run are gone: there is nothing to go on from. Train anew.")
     before = store.fingerprint()
-    given = make_training_set(dataset, task, plan, n_folds=None if before is None else folds_of(before))
-    held_out = None if validation is None else make_validation_set(validation, given)
+    n_folds = None if before is None else folds_of(before)
     with _pool_or_own(pool, plan) as workers:
+        given = make_training_set(dataset, task, plan, workers=workers.size, n_folds=n_folds)
+        held_out = None if validation is None else make_validation_set(validation, given)
         store.claim(given.fingerprint())
         workers.open(given, store)
         _tell_the_start(given, plan, tell)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from athanor.engine.presets import PRESETS
@@ -51,9 +52,10 @@ class Plan:
     def __post_init__(self) -> None:
         if self.time_limit_s is None and self.max_trials is None:
             raise InvalidInput("A plan needs a time limit or a number of trials.", field="time_limit_s")
-        if self.time_limit_s is not None and not self.time_limit_s > 0:
+        if self.time_limit_s is not None and not 0 < self.time_limit_s < math.inf:
             raise InvalidInput(
-                f"The time limit must be above 0 seconds, got {self.time_limit_s}.", field="time_limit_s"
+                f"The time limit must be above 0 seconds and have an end, got {self.time_limit_s}.",
+                field="time_limit_s",
             )
         if self.max_trials is not None and self.max_trials < 1:
             raise InvalidInput(f"`max_trials` must be at least 1, got {self.max_trials}.", field="max_trials")

@@ -77,7 +77,7 @@ def entries(
 def fold_s(schedule: Iterable[Entry], shape: Shape) -> float:
     """Seconds that one fold of each would take, one after the other on a free core, by the families' estimates.
 
-    shape  of the rows that a fold is fitted on
+    shape  of the table: a fold is fitted on a little less
     """
     return sum(
         FAMILIES[entry.family].estimate(_limited(shape, entry.options), entry.options).seconds for entry in schedule

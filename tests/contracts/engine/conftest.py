@@ -92,16 +92,19 @@ class Fit:
 
     def entry(self, place):
         """The model of an entry of the portfolio, fitted once for all who only ask it."""
-        options = self.family.portfolio()[place]
-        place = self.family.portfolio().index(options)
+        portfolio = self.family.portfolio()
+        place %= len(portfolio)
         if place not in self._entries:
-            self._entries[place] = self.model(options=options)
+            self._entries[place] = self.model(options=portfolio[place])
         return self._entries[place]
 
     def model(self, **changes):
         options = short(changes.pop("options", self.family.portfolio()[0]))
         own = {"X": self.given.X.copy(), "X_stop": self.given.X_stop.copy()}
-        return self.family.fit(replace(self.given, **own | changes), options)
+        fitted = self.family.fit(replace(self.given, **own | changes), options)
+        for name in own.keys() - changes.keys():  # trials share their matrices in a pool process
+            assert bits(own[name]) == bits(getattr(self.given, name)), f"the fit has written into its {name}"
+        return fitted
 
     def loss(self, margins) -> float:
         """The problem's natural loss on the validation rows."""

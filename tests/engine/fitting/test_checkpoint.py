@@ -441,5 +441,5 @@ def test_a_fold_that_a_disk_has_damaged_is_cleared_away_to_be_fitted_again(store
 
 def test_a_damaged_fingerprint_is_told_as_that(store):
     (store.folder / "fingerprint").write_text("pr")
-    with pytest.raises(InvalidInput, match=r"fingerprint is damaged\. Remove"):
+    with pytest.raises(InvalidInput, match=r"fingerprint is damaged, or of an earlier version\. Remove"):
         store.claim("print")

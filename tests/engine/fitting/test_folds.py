@@ -40,7 +40,7 @@ def test_there_are_never_more_folds_than_rows(preset):
 
 
 @pytest.mark.parametrize(
-    ("limit_s", "cores", "folds"),
+    ("limit_s", "workers", "folds"),
     [
         (3600.0, 1, 8),  # 36 folds of everything
         (600.0, 1, 6),
@@ -50,14 +50,19 @@ def test_there_are_never_more_folds_than_rows(preset):
         (None, 1, 8),
     ],
 )
-def test_a_short_time_has_room_for_fewer_folds_but_not_for_fewer_than_five(limit_s, cores, folds):
-    plan = Plan(time_limit_s=limit_s, max_trials=9, cores=cores)
-    assert count_folds(2_000, plan, schedule_s=100.0) == folds
+def test_a_short_time_has_room_for_fewer_folds_but_not_for_fewer_than_five(limit_s, workers, folds):
+    plan = Plan(time_limit_s=limit_s, max_trials=9)
+    assert count_folds(2_000, plan, schedule_s=100.0, workers=workers) == folds
 
 
 def test_time_makes_no_more_folds_than_the_preset_has():
-    plan = Plan(preset="medium_quality", time_limit_s=1.0, cores=1)
+    plan = Plan(preset="medium_quality", time_limit_s=1.0)
     assert count_folds(2_000, plan, schedule_s=100.0) == 3
+
+
+@pytest.mark.parametrize(("n_rows", "before", "folds"), [(2_000, 6, 6), (5, 6, 5), (2_000, 1, 2)])
+def test_a_run_that_goes_on_has_the_folds_it_had_if_there_can_be_so_many(n_rows, before, folds):
+    assert count_folds(n_rows, Plan(time_limit_s=1.0), schedule_s=100.0, before=before) == folds
 
 
 @pytest.mark.parametrize("n_rows", [0, 1])

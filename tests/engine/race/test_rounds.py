@@ -86,6 +86,7 @@ class Stage:
         self.store.claim(self.given.fingerprint())
         self.lasts = lambda _: self.fit_s
         self.cuts = lambda _: False  # whether the clock cut a fit short
+        self.says_nothing = lambda _: False  # whether a fit answers all rows alike
         self.n_rows = lambda _: 9  # that a fit learned from
         self.snapshots = False  # whether fits that never come back had kept some of themselves
         self.budget = Budget(np.inf if self.limit_s is None else self.at + self.limit_s, lambda: self.at)
@@ -156,7 +157,8 @@ class Stage:
             fit_s=self.lasts(order), predict_s=0.1, n_features=1, truncated=as_snapshot or self.cuts(order), files=sha256_of(written), n_rows=self.n_rows(order),
         )  # fmt: skip
         keep = self.store.keep_snapshot if as_snapshot else self.store.keep_fold
-        keep(written, record, (Y[rows] + error).astype(np.float32)[:, None])
+        answers = np.zeros(rows.sum()) if self.says_nothing(order) else Y[rows] + error
+        keep(written, record, answers.astype(np.float32)[:, None])
         return record
 
     def hurry(self):
@@ -381,12 +383,25 @@ def test_the_first_round_leaves_time_for_the_others(stage):
 
 
 def test_who_begins_has_time_for_its_first_fold_even_if_those_behind_it_do_not_begin_then(stage):
-    played = stage(script={name: [1] * 4 for name in "abcdef"}, limit_s=80.0, fit_s=8.0)
+    played = stage(script={name: [1] * 4 for name in "abcdefgh"}, limit_s=80.0, fit_s=5.5)
     played.run()
-    first_round = [order for order in played.orders if order.fold == 0][:4]
-    assert [order.trial for order in first_round] == ["a", "b", "c", "d"]  # after 24 s some of the 35 % is left
-    assert [order.deadline - 1000.0 for order in first_round[:3]] == pytest.approx([8.6, 16.6, 24.6], abs=0.1)
-    assert played.fits()[4:7] == ["a1", "a2", "a3"]
+    assert played.fits()[:8] == ["a0", "b0", "c0", "d0", "e0", "f0", "a1", "b1"]  # 27.8 s are for the first round
+    began = [1000.0 + 5.5 * place for place in range(3)]
+    allowed = [order.deadline - at for order, at in zip(played.orders, began, strict=False)]
+    assert allowed == pytest.approx([5.9] * 3, abs=0.1)
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+@pytest.mark.parametrize("preset", ["best_quality", "fast"])
+def test_where_the_clock_cuts_all_first_folds_two_entries_have_time_for_all_of_theirs_however_many_work(
+    stage, size, preset
+):
+    played = stage(script={name: [1] * 5 for name in "abcdefgh"}, limit_s=100.0, size=size, preset=preset)
+    played.lasts = lambda order: order.deadline - played.at
+    played.cuts = lambda _: True
+    played.run()
+    first, second = sorted({order.trial for order in played.orders if order.fold == 1})[:2]
+    assert {f"{first}3", f"{second}3"} <= set(played.fits())
 
 
 def test_who_had_no_time_to_begin_begins_when_the_others_are_done(stage):
@@ -396,12 +411,48 @@ def test_who_had_no_time_to_begin_begins_when_the_others_are_done(stage):
     assert played.fits() == ["a0", "b0", "a1", "a2", "a3", "b1", "b2", "b3", "c0", "c1", "c2", "c3"]
 
 
+@pytest.mark.parametrize("said", [{"failed": "no"}, {"lost": "signal 9"}])
+def test_where_one_that_began_later_comes_to_nothing_the_others_begin_nevertheless(stage, said):
+    script = {"a": [1] * 4, "b": [1] * 4, "c": [[said, said, said], 1, 1, 1], "d": [1] * 4}
+    played = stage(script=script, limit_s=100.0)
+    played.lasts = lambda order: 18.0 if f"{order.trial}{order.fold}" in {"a0", "b0"} else 1.0
+    assert played.run() == "schedule complete"
+    assert played.fits()[-4:] == ["d0", "d1", "d2", "d3"]
+
+
+def test_what_is_left_in_the_end_is_for_further_folds_of_the_best_that_cannot_have_all(stage):
+    played = stage(script={"a": [1] * 4, "b": [2] * 4}, limit_s=20.0)
+    played.lasts = lambda order: 3.0
+    played.run()
+    assert played.fits() == ["a0", "b0", "a1", "a2", "a3", "b1", "b2"]
+    assert [row.folds for row in played.playing.leaderboard()] == [4, 2]  # there was no time for the last one
+
+
+def test_a_later_fold_that_the_clock_ended_much_earlier_than_the_first_one_is_no_fold(stage):
+    """Its bag would be the worse for it, and no score would tell before all folds are there."""
+    played = stage(script={"a": [1, 1, 1, 9]}, limit_s=10.8)
+    played.lasts = lambda order: 3.0 if order.fold < 3 else 1.2
+    played.cuts = lambda order: order.fold == 3
+    played.run()
+    assert played.fits() == ["a0", "a1", "a2", "a3"]
+    assert played.saved() == {"a": (1.0, [0, 1, 2])}
+    assert [record.fold for record in played.store.finished()] == [0, 1, 2]
+
+
+def test_a_first_fold_that_the_clock_ended_before_it_says_anything_is_none_unless_it_is_the_very_first(stage):
+    played = stage(script={name: [1] * 4 for name in "abc"}, limit_s=100.0)
+    played.cuts = played.says_nothing = lambda order: order.trial in {"a", "c"} and order.fold == 0
+    played.run()
+    assert [fit for fit in played.fits() if fit.startswith("c")] == ["c0"]
+    assert {row.trial for row in played.playing.leaderboard()} == {"a", "b"}
+
+
 def test_under_little_time_only_the_best_go_on(stage):
     """12 s, 1 s a fit, 4 folds: after the first round of four trials there is room for two."""
     script = {name: [error] * 4 for name, error in {"a": 4, "b": 1, "c": 3, "d": 2}.items()}
     played = stage(script=script, limit_s=12.0)
     assert played.run() == "time limit"
-    assert played.fits() == ["a0", "b0", "c0", "d0", "b1", "d1", "b2", "d2", "b3", "d3"]
+    assert played.fits()[:10] == ["a0", "b0", "c0", "d0", "b1", "d1", "b2", "d2", "b3", "d3"]
     assert played.saved() == {"b": (1.0, ALL)}
 
 
@@ -427,7 +478,7 @@ def test_under_little_time_the_members_of_the_model_on_disk_go_on_before_better_
 
     played.look = lose_time
     played.run()
-    assert played.fits()[6:] == ["b2", "c2", "b3", "c3"]
+    assert played.fits()[6:10] == ["b2", "c2", "b3", "c3"]
 
 
 def test_a_later_fold_may_take_somewhat_longer_than_the_first_one_but_never_longer_than_the_run(stage):
@@ -797,7 +848,7 @@ def test_time_is_kept_for_the_models_of_all_rows(stage):
     """Eight folds of 6 s leave 12 s of 60: enough for one of 9 s, which was kept."""
     played = refitted(stage, script={"a": [1] * 5, "b": [2] * 5}, limit_s=60.0)
     played.lasts = lambda order: 9.0 if order.fold == N_FOLDS else 6.0
-    assert played.run() == "time limit"
+    assert played.run() == "no time for another fold"
     assert played.fits()[-1] == "a4"
     assert played.saved() == {"a": (1.0, [N_FOLDS])}
     assert played.at <= 1060.0

@@ -84,9 +84,11 @@ def test_all_fits_that_use_their_allowance_up_end_in_time():
     assert left_s == pytest.approx(0.0)
 
 
-def test_two_entries_have_time_for_all_of_their_folds_at_the_fair_time():
-    assert fair_s(60.0, n_folds=5, workers=1) * 2 * 5 == pytest.approx(60.0)
-    assert fair_s(60.0, n_folds=5, workers=4) * 2 * 5 == pytest.approx(60.0 * 4)
+@pytest.mark.parametrize("workers", [1, 2, 8])
+def test_two_entries_of_the_fair_time_go_on_though_the_last_first_fold_took_some_of_what_was_kept(workers):
+    each = fair_s(60.0, later=5.2, workers=workers)
+    almost = 0.999 * each
+    assert go_on(rounds_left=5.2, left_s=60.0 - each, workers=workers, a=almost, b=almost) == ["a", "b"]
 
 
 # --- a continuation -----------------------------------------------------------------------------------------------------

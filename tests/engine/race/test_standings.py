@@ -33,13 +33,13 @@ class Blocks:
         return self.kept[trial, fold]
 
 
-def given():
+def given(y=Y, folds=FOLDS):
     schema = Schema((ColumnSchema(name="x", type=ColumnType.NUMERIC, storage=Storage.FLOAT),))
     return TrainingSet(
         task=Task(target="y", problem="regression", metric="rmse", features=("x",)),
-        features=Dataset(schema, {"x": Numbers(Y)}, 6),
-        truth=Truth(y=Y),
-        folds=FOLDS,
+        features=Dataset(schema, {"x": Numbers(y)}, len(y)),
+        truth=Truth(y=y),
+        folds=folds,
     )
 
 
@@ -57,7 +57,10 @@ def fitted(standings, trial, folds, *, error=0.0, fit_s=1.0):
             trial=trial, family="f", view="codes", fold=fold, score=errors[fold], fit_s=fit_s, predict_s=0.25,
             n_features=1, truncated=False, files={},
         )  # fmt: skip
-        standings.checkpoints.kept[trial, fold] = (Y[fold == FOLDS] + errors[fold]).astype(np.float32)[:, None]
+        rows = standings.given.folds == fold
+        standings.checkpoints.kept[trial, fold] = (standings.given.truth.y[rows] + errors[fold]).astype(np.float32)[
+            :, None
+        ]
 
 
 def weigh(standings, *trials, cap=None, ensemble=False):
@@ -150,6 +153,19 @@ def test_a_lucky_first_fold_does_not_beat_trials_with_more_folds(standings):
     fitted(standings, "b", [0, 1], error=2.0)
     fitted(standings, "c", [0, 1], error=1.0)
     assert weigh(standings, "a", "b", "c").shares == {"c": 1.0}
+
+
+@pytest.mark.parametrize(("error", "chosen"), [(0.1, "c"), (0.97, "a")])
+def test_one_with_a_single_fold_is_chosen_where_it_is_better_than_chance_explains(error, chosen):
+    """`a` and `b` have all folds, and are off by about 1."""
+    rng = np.random.default_rng(3)
+    many = Standings(given(Y_MANY := rng.normal(size=300), np.arange(300, dtype=np.int16) % 3), Blocks(), {})
+    for trial, folds, scale in (("a", [0, 1, 2], 1.0), ("b", [0, 1, 2], 1.1), ("c", [0], error)):
+        for fold in folds:
+            fitted(many, trial, [fold])
+            off = scale * rng.normal(size=100)
+            many.checkpoints.kept[trial, fold] = (Y_MANY[many.given.folds == fold] + off).astype(np.float32)[:, None]
+    assert weigh(many, "a", "b", "c").shares == {chosen: 1.0}
 
 
 def test_where_most_have_one_fold_only_that_fold_decides(standings):

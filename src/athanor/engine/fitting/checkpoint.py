@@ -158,7 +158,9 @@ class FolderCheckpoints:
         there = self.fingerprint()
         if there is not None:
             if len(there) != len(fingerprint):
-                raise InvalidInput(f"{path} is damaged. Remove {self.folder}, and train anew.")
+                raise InvalidInput(
+                    f"{path} is damaged, or of an earlier version. Remove {self.folder}, and train anew."
+                )
             if there != fingerprint:
                 raise Conflict(
                     f"The checkpoints in {self.folder} were made from other data or another task. Use another folder."

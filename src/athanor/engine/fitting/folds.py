@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from athanor.engine.memory import cores
 from athanor.engine.plan import Plan
 from athanor.engine.predictions import Truth
 from athanor.engine.presets import PRESETS
@@ -17,22 +16,28 @@ from athanor.errors import Impossible
 # Rows that a fold validates, or that a fit is stopped by, at most. Half a million where a class is so rare that fewer
 # rows would not have a hundred of it.
 ENOUGH_ROWS, OF_A_CLASS, MOST_ROWS = 50_000, 100, 500_000
-LEAST_FOLDS = 5  # however short the time: a model that learns from fewer rows says less of one that learns from all
+LEAST_FOLDS = 5  # however short the time: fewer made scores worse (docs/why/schedule.md)
 MOST_CELLS = 4_000_000  # rows x classes: an answer has a number for each class, and the answers of all trials are held
 
 
-def count_folds(n_rows: int, plan: Plan, *, schedule_s: float | None = None) -> int:
+def count_folds(
+    n_rows: int, plan: Plan, *, schedule_s: float | None = None, workers: int = 1, before: int | None = None
+) -> int:
     """The number of folds for a table of `n_rows`; never more than it has rows.
 
     As many as the preset has for such tables, or fewer, where the time has no room for all folds of the whole schedule.
 
     schedule_s  seconds that one fold of everything takes that the plan tries, on one core; None: not known
+    workers     fits at a time
+    before      the number in the run that goes on: it stays
     """
     if n_rows < 2:
         raise Impossible(f"A model needs at least 2 rows with a known target, got {n_rows}.")
+    if before is not None:
+        return min(max(before, 2), n_rows)
     wanted = next(folds for limit, folds in PRESETS[plan.preset].folds if limit is None or n_rows <= limit)
     if plan.time_limit_s is not None and schedule_s:
-        affordable = int(plan.time_limit_s * (plan.cores or cores()) / schedule_s)
+        affordable = int(plan.time_limit_s * workers / schedule_s)
         wanted = min(wanted, max(affordable, LEAST_FOLDS))
     return min(wanted, n_rows)
 

@@ -113,9 +113,12 @@ def _hash(cells: memoryview | bytes) -> bytes:
     return hashlib.blake2b(cells, digest_size=32).digest()
 
 
-def make_training_set(dataset: Dataset, task: Task, plan: Plan, *, n_folds: int | None = None) -> TrainingSet:
+def make_training_set(
+    dataset: Dataset, task: Task, plan: Plan, *, workers: int = 1, n_folds: int | None = None
+) -> TrainingSet:
     """Check `task` against `dataset`, find out what it leaves open, and set up the folds.
 
+    workers  fits at a time
     n_folds  of the run that goes on; None: as many as suit the rows, the preset and the time
 
     Raises InvalidInput where the task does not fit the table, Impossible where nothing can be learned.
@@ -168,9 +171,8 @@ def make_training_set(dataset: Dataset, task: Task, plan: Plan, *, n_folds: int 
         )
     resolved = replace(task, problem=problem.name, metric=metric.name, features=names)
     features = typed.select(names)
-    wanted = n_folds or count_folds(
-        len(truth.y), plan, schedule_s=_schedule_s(features, problem, truth, resolved.distribution, plan)
-    )
+    schedule_s = _schedule_s(features, problem, truth, resolved.distribution, plan)
+    wanted = count_folds(len(truth.y), plan, schedule_s=schedule_s, workers=workers, before=n_folds)
     return TrainingSet(
         task=resolved,
         features=features,

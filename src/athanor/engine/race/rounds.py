@@ -21,9 +21,11 @@ from athanor.engine.race.standings import Standings
 from athanor.engine.schedule import Entry
 from athanor.errors import Impossible
 
-FIRST_ROUND = 0.35  # share of the time in which entries have their first fold
+FIRST_ROUND = 0.35  # share of the time in which entries begin
 SLACK = 1.3  # a later fold may take this much longer than the first one did
 REFIT_SLACK, REFIT_S = 2.0, 0.3  # a fit of all rows may take this much longer than the folds say: its view is made, too
+STUMP = 0.5  # a later fold that the clock ended before this share of the first one's time makes its bag worse
+UNUSED = 0.05  # of the limit: where more is left in the end, the reason is told
 GRACE_S = 0.3  # for fits that were asked to return what they have
 LATE_S, LATE_SHARE = 3.0, 0.25  # beyond its deadline, and of the limit: a fit that does not come back is ended
 ENDING_S = 0.15  # after the last barrier
@@ -51,6 +53,8 @@ class Race:
     _retries: Retries = field(init=False)
     _failed: dict[str, str] = field(default_factory=dict, init=False)
     _lightened: set[str] = field(default_factory=set, init=False)  # trials of which that was told
+    _in_vain: set[str] = field(default_factory=set, init=False)  # trials that the clock ended before they had anything
+    _n_orders: int = field(default=0, init=False)
     _has_news: bool = field(default=False, init=False)  # a fold was fitted since the last barrier
     _is_abandoned: bool = field(default=False, init=False)  # fits did not come back when they were called in
     _is_refitting: bool = field(default=False, init=False)  # the folds are done, the members are fitted on all rows
@@ -87,9 +91,9 @@ class Race:
         self._restore()
         runners: Sequence[Entry] = self._starters
         while runners:
-            n_before = len(self._standings.records)
+            n_before = self._n_orders
             self._rounds(runners)
-            runners = self._comebacks() if len(self._standings.records) > n_before else []
+            runners = self._comebacks() if self._n_orders > n_before else []
         if self._incumbent.weights is None:  # nothing new could be fitted: what an earlier attempt finished decides
             self._barrier(None, self._sound())
         if self._incumbent.weights is None:
@@ -105,7 +109,7 @@ class Race:
         is_first = self._incumbent.weights is None and not self.continues
         for fold in range(self.given.n_folds):
             self._round(fold, runners)
-            runners = [entry for entry in runners if self._is_sound(entry.trial)]
+            runners = [entry for entry in runners if self._has_come_to(fold, entry.trial)]
             is_over = self._fits_left_s() <= 0
             if not is_over:
                 runners = self._survivors(runners)
@@ -135,7 +139,10 @@ class Race:
             )
 
     def _comebacks(self) -> list[Entry]:
-        """Trials that dropped out for want of time, and for which there is some after all; else those not begun yet."""
+        """Trials that dropped out for want of time, and for which there is some after all; else those not begun yet.
+
+        Else those of which another fold may be fitted, if not all.
+        """
         if not self.clock.is_timed or self._fits_left_s() <= 0 or self._is_perfect():
             return []
         unfinished = [entry for entry in self._sound() if not self._standings.is_complete(entry.trial)]
@@ -145,10 +152,14 @@ class Race:
         back = survivors(
             [entry for entry in ranked if costs[entry.trial] <= left_s], costs, left_s=left_s, workers=self.pool.size
         )
-        return back or [entry for entry in self._starters if self._is_new(entry.trial)]
+        new = [entry for entry in self._starters if self._is_new(entry.trial)]
+        return back or new or [entry for entry in ranked if self._standings.fold_s(entry.trial) <= left_s]
 
     def _cost_s(self, entry: Entry) -> float:
-        """Seconds that the folds take which a trial lacks, one after the other. One that was cut takes all it may."""
+        """Seconds that the folds take which a trial lacks, one after the other.
+
+        Where its first one was cut, the others will take all that they may.
+        """
         n_left = self.given.n_folds - self._standings.n_finished(entry.trial)
         slack = SLACK if self._standings.records[entry.trial, 0].truncated else 1.0
         return slack * self._standings.fold_s(entry.trial) * n_left
@@ -171,7 +182,10 @@ class Race:
             return "schedule complete"
         if all(self._standings.is_complete(entry.trial) or entry.trial in self._failed for entry in self._starters):
             return "schedule complete"
-        return "nothing more to gain" if self._is_perfect() and self._fits_left_s() > 0 else "time limit"
+        left_s = self._fits_left_s()
+        if self._is_perfect() and left_s > 0:
+            return "nothing more to gain"
+        return "no time for another fold" if left_s > UNUSED * (self.plan.time_limit_s or 0.0) else "time limit"
 
     def leaderboard(self) -> tuple[LeaderboardRow, ...]:
         """Every trial that has a fold, and the ensemble; what is served stands on top."""
@@ -207,8 +221,7 @@ class Race:
             for entry in runners
             if (entry.trial, fold) not in self._standings.records
         ]
-        kept_s = (1 - FIRST_ROUND) * self._fits_left_s() if fold == 0 and self.clock.is_timed else 0.0
-        least_s = self._least_s(kept_s) if fold == 0 and self.clock.is_timed else 0.0
+        kept_s, least_s = self._beginning() if fold == 0 and self.clock.is_timed else (0.0, 0.0)
         later = 0 if fold == 0 else len(runners) * max(self.given.n_folds - fold - 1, 0)
         under_way: dict[str, FoldFit] = {}
         while waiting or under_way:
@@ -216,6 +229,7 @@ class Race:
                 share_s = max(self._share_s(len(waiting) + later, kept_s), least_s)
                 order = self._retries.with_room(self._timed(waiting.pop(0), share_s), self.pool.room)
                 self.pool.submit(order)
+                self._n_orders += 1
                 under_way[order.trial] = order
             if not under_way:
                 return
@@ -240,10 +254,14 @@ class Race:
         wanted_s = share_s if first is None else max(share_s, SLACK * first.fit_s)
         return replace(order, deadline=self.clock.clock() + min(wanted_s, max(self._fits_left_s(), 0.0)))
 
-    def _least_s(self, kept_s: float) -> float:
-        """Seconds that every entry's first fold may take, though those behind it do not begin then."""
-        wanted_s = fair_s(kept_s, n_folds=self.given.n_folds - 1, workers=self.pool.size)
-        return min(wanted_s, self._fits_left_s() - kept_s)
+    def _beginning(self) -> tuple[float, float]:
+        """Seconds that first folds leave to later fits, and that each may take though those behind it do not begin."""
+        left_s, n_folds = self._fits_left_s(), self.given.n_folds
+        kept_s = (1 - FIRST_ROUND) * left_s
+        later = SLACK * (n_folds - 1)
+        if self._standings.is_refitted:
+            later += REFIT_SLACK * n_folds / (n_folds - 1)
+        return kept_s, min(fair_s(kept_s, later=later, workers=self.pool.size), left_s - kept_s)
 
     def _may_start(self, kept_s: float) -> bool:
         """Whether there is time for another fit: always for the first one, be it cut after one step."""
@@ -277,6 +295,11 @@ class Race:
     def _note(self, outcome: Outcome) -> list[FoldFit]:
         """Take note of an outcome; the fits to try again."""
         record, order = outcome.record, outcome.order
+        if record is not None and self._is_stump(record):
+            self.checkpoints.drop(record)
+            if record.fold == 0:
+                self._in_vain.add(record.trial)
+            return []
         if record is None and outcome.lost is not None:
             # Its process may have died after it had kept the fold and before it could say so.
             record = self.checkpoints.record(order.trial, order.fold)
@@ -325,6 +348,16 @@ class Race:
             self._reporter.trial(self._standings.entries[record.trial])
         self._incumbent.save_first(record.trial)
 
+    def _is_stump(self, record: FoldRecord) -> bool:
+        """Whether the clock ended a fit so early that no model is better off with it. The very first one is needed."""
+        if not record.truncated or not self._standings.records or record.fold == self.given.n_folds:
+            return False
+        first = self._standings.records.get((record.trial, 0))
+        if first is not None:
+            return record.fit_s < STUMP * first.fit_s
+        answers = self.checkpoints.out_of_fold(record.trial, record.fold)
+        return bool((answers == answers[0]).all())  # the same to all rows
+
     def _restore(self) -> None:
         """Take up what an earlier attempt, or the run that is continued, finished."""
         records, of_folds = self.checkpoints.finished(), self._of_folds()
@@ -351,7 +384,10 @@ class Race:
         return f"fold {fold + 1} of {self.given.n_folds}" if fold < self.given.n_folds else "all rows"
 
     def _is_new(self, trial: str) -> bool:
-        return trial not in self._failed and (trial, 0) not in self._standings.records
+        return not (trial in self._failed or trial in self._in_vain or (trial, 0) in self._standings.records)
+
+    def _has_come_to(self, fold: int, trial: str) -> bool:
+        return self._is_sound(trial) and self._standings.n_finished(trial) > fold
 
     def _is_sound(self, trial: str) -> bool:
         return trial not in self._failed and self._standings.n_finished(trial) > 0

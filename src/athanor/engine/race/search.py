@@ -1,4 +1,4 @@
-"""Which trials to fit, in which order. A pure function of the plan and of results sorted by (round, entry, fold).
+"""Who goes on, how long a fit may take, and how a run goes on that had ended. Pure functions of plan and results.
 
 The order is breadth first: round r fits fold r of every entry that is still in the race, so that out-of-fold rows are
 always common to all, and an unfinished fold destroys nothing.
@@ -58,13 +58,17 @@ def allowance_s(left_s: float, *, waiting: int, workers: int) -> float:
     return left_s * min(workers, waiting) / max(waiting, 1)
 
 
-def fair_s(left_s: float, *, n_folds: int, workers: int) -> float:
-    """Seconds that a fold may take so that two entries have time for `n_folds` of them.
+def fair_s(kept_s: float, *, later: float, workers: int) -> float:
+    """Seconds that a first fold may take so that two entries have time for all that comes after it.
 
     An entry that takes longer could not be in an ensemble with any other. One that is cut earlier than that, so that
     many have their turn, is judged by a model that it would not give.
+
+    kept_s   seconds for what comes after the first folds; the last of these may take some of it
+    later    how many times as long an entry's other fits take, one after the other
+    workers  fits at a time; two entries need no more than two
     """
-    return left_s * workers / (2 * n_folds)
+    return kept_s / (later * max(1.0, 2.0 / workers) + 1.0)
 
 
 def whole(starters: Sequence[Entry], records: Sequence[FoldRecord]) -> list[Entry]:

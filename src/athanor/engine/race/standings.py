@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,6 +148,13 @@ class Standings:
             return folds * sum(have >= folds for have in finished.values()), folds
 
         common = max(set(finished.values()), key=worth)
+        among = partial(self._weighed, finished, ensemble=ensemble, seed=seed, clock=clock)
+        chosen = among(common)
+        ahead = self._far_ahead(finished, chosen, common)
+        return chosen if ahead is None else among(finished[ahead])
+
+    def _weighed(self, finished: Mapping[str, int], common: int, *, ensemble: bool, seed: int, clock: Clock) -> Weights:
+        """The best blend (or single one) of the trials that have so many folds, on the rows of these."""
         answers = {trial: self._of(trial, common) for trial, folds in finished.items() if folds >= common}
         truth, metric = self._truth(common), self.given.metric
         if not ensemble or self.max_members == 1:
@@ -160,6 +168,19 @@ class Standings:
             clock=clock,
             max_members=self.max_members,
         )
+
+    def _far_ahead(self, finished: Mapping[str, int], chosen: Weights, common: int) -> str | None:
+        """The trial with fewer folds that is better than the chosen blend by most, and by more than chance."""
+        gains: dict[str, float] = {}
+        for trial, folds in finished.items():
+            if folds >= common:
+                continue
+            gain = self.utility({trial: 1.0}, folds) - self.utility(chosen.shares, folds)
+            truth, blended = self._truth(folds), self._blended(chosen.shares, folds)
+            error = standard_error(self.given.metric, truth, blended, seed=self.seed) if gain > 0 else None
+            if error is not None and gain > error:
+                gains[trial] = gain
+        return max(sorted(gains), key=lambda trial: gains[trial], default=None)
 
     def leaderboard(self, served: Weights | None) -> tuple[LeaderboardRow, ...]:
         """Every trial that has a fold, and the ensemble; what is served stands on top."""
