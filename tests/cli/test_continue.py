@@ -63,6 +63,15 @@ def fits(folds: Path) -> list[str]:
     return [fit for fit in (folds / "fits.log").read_text().splitlines() if not fit.endswith(" 3")]
 
 
+@pytest.mark.parametrize("content", ["[]", "nonsense"])
+def test_a_leaderboard_that_cannot_be_read_costs_the_new_model_nothing(copied, run_process, content):
+    (copied / "two" / "leaderboard.json").write_text(content)
+    ended = run_process("continue", "two", "--more-trials", 1, cwd=copied)
+    assert ended.status == 0, ended.err
+    assert "Before:" not in ended.out
+    assert len(read_leaderboard(copied / "two")) >= 3
+
+
 def test_more_trials_are_those_that_as_many_at_once_would_have_had_and_no_fold_is_fitted_twice(copied, run_process):
     ended = run_process("continue", "two", "--more-trials", 1, cwd=copied)
     assert ended.status == 0, ended.err

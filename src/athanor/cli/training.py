@@ -282,6 +282,9 @@ def more_of(asked: Asked, model: Path) -> str | None:
 
 
 def _served_before(model: Path) -> LeaderboardRow | None:
-    from athanor.engine.leaderboard import FILE, read_leaderboard
+    """How the model that stands there is told of; None where that cannot be read, which costs the new one nothing."""
+    from athanor.engine.leaderboard import read_leaderboard
 
-    return read_leaderboard(model)[0] if (model / FILE).is_file() else None
+    with suppress(AthanorError, OSError):
+        return next(iter(read_leaderboard(model)), None)
+    return None

@@ -18,13 +18,13 @@ from athanor.engine.race.reporter import TOLD_S, Reporter
 from athanor.engine.race.retries import TRIES, Retries
 from athanor.engine.race.search import allowance_s, fair_s, starters, survivors, turns, usable, whole
 from athanor.engine.race.standings import Standings
+from athanor.engine.race.stumps import Stumps
 from athanor.engine.schedule import Entry
 from athanor.errors import Impossible
 
 FIRST_ROUND = 0.35  # share of the time in which entries begin
 SLACK = 1.3  # a later fold may take this much longer than the first one did
 REFIT_SLACK, REFIT_S = 2.0, 0.3  # a fit of all rows may take this much longer than the folds say: its view is made, too
-STUMP = 0.5  # a later fold that the clock ended before this share of the first one's time makes its bag worse
 UNUSED = 0.05  # of the limit: where more is left in the end, the reason is told
 GRACE_S = 0.3  # for fits that were asked to return what they have
 LATE_S, LATE_SHARE = 3.0, 0.25  # beyond its deadline, and of the limit: a fit that does not come back is ended
@@ -53,7 +53,7 @@ class Race:
     _retries: Retries = field(init=False)
     _failed: dict[str, str] = field(default_factory=dict, init=False)
     _lightened: set[str] = field(default_factory=set, init=False)  # trials of which that was told
-    _in_vain: set[str] = field(default_factory=set, init=False)  # trials that the clock ended before they had anything
+    _stumps: Stumps = field(init=False)
     _n_orders: int = field(default=0, init=False)
     _has_news: bool = field(default=False, init=False)  # a fold was fitted since the last barrier
     _is_abandoned: bool = field(default=False, init=False)  # fits did not come back when they were called in
@@ -85,24 +85,38 @@ class Race:
             self._standings, self.plan, self.clock, self.checkpoints, self._reporter, self.continues
         )
         self._retries = Retries(self.pool.size, self._reporter.warn)
+        self._stumps = Stumps(self.checkpoints)
 
     def run(self) -> str:
         """Fit until the schedule or the time ends; in words which. Raises Impossible where no model came of it."""
         self._restore()
-        runners: Sequence[Entry] = self._starters
-        while runners:
-            n_before = self._n_orders
-            self._rounds(runners)
-            runners = self._comebacks() if self._n_orders > n_before else []
+        self._rounds(self._starters)
+        while self._goes_on():
+            pass
         if self._incumbent.weights is None:  # nothing new could be fitted: what an earlier attempt finished decides
             self._barrier(None, self._sound())
         if self._incumbent.weights is None:
             raise Impossible(self._why_nothing())
+        unused_s = self._fits_left_s()
         self._refit()
         self._incumbent.settle()
         self._look_ahead()
         self._reporter.progress("finished", fraction=1.0)
-        return self._reason()
+        return self._reason(unused_s)
+
+    def _goes_on(self) -> bool:
+        """Use the time that is left; whether anything was begun."""
+        if not self.clock.is_timed or self._fits_left_s() <= 0 or self._is_perfect():
+            return False
+        n_before = self._n_orders
+        self.pool.take_time()  # the last ones may have been called in
+        if runners := self._comebacks():
+            self._rounds(runners)
+        elif runners := self._next_folds():
+            self._round(self._standings.n_finished(runners[0].trial), runners)
+            if self._has_news:
+                self._barrier(None, self._sound())
+        return self._n_orders > n_before
 
     def _rounds(self, runners: Sequence[Entry]) -> None:
         """Fold by fold of the runners, with a barrier after each; those drop out for whom there is no time."""
@@ -139,30 +153,41 @@ class Race:
             )
 
     def _comebacks(self) -> list[Entry]:
-        """Trials that dropped out for want of time, and for which there is some after all; else those not begun yet.
+        """Trials that dropped out for want of time, and for which there is some after all; else those not begun yet."""
+        left_s, unfinished = self._fits_left_s(), self._unfinished()
+        costs = {entry.trial: self._cost_s(entry) for entry in unfinished}
+        fitting = [entry for entry in unfinished if costs[entry.trial] <= left_s]
+        back = survivors(fitting, costs, left_s=left_s, workers=self.pool.size)
+        return back or [entry for entry in self._starters if self._is_new(entry.trial, left_s)]
 
-        Else those of which another fold may be fitted, if not all.
-        """
-        if not self.clock.is_timed or self._fits_left_s() <= 0 or self._is_perfect():
-            return []
-        unfinished = [entry for entry in self._sound() if not self._standings.is_complete(entry.trial)]
-        ranked = sorted(unfinished, key=lambda entry: (-self._utility(entry), entry.trial))
-        costs = {entry.trial: self._cost_s(entry) for entry in ranked}
+    def _next_folds(self) -> list[Entry]:
+        """The best of those that cannot have all of their folds, for one more: as many as fit side by side."""
         left_s = self._fits_left_s()
-        back = survivors(
-            [entry for entry in ranked if costs[entry.trial] <= left_s], costs, left_s=left_s, workers=self.pool.size
-        )
-        new = [entry for entry in self._starters if self._is_new(entry.trial)]
-        return back or new or [entry for entry in ranked if self._standings.fold_s(entry.trial) <= left_s]
+        fitting = [entry for entry in self._unfinished() if self._standings.fold_s(entry.trial) <= left_s]
+        folds = [self._standings.n_finished(entry.trial) for entry in fitting]
+        return [entry for entry, fold in zip(fitting, folds, strict=True) if fold == folds[0]][: self.pool.size]
+
+    def _unfinished(self) -> list[Entry]:
+        """Trials that lack folds and may be given another, best first."""
+        left_s = self._fits_left_s()
+        able = [
+            entry
+            for entry in self._sound()
+            if not self._standings.is_complete(entry.trial)
+            and self._stumps.may_try(entry.trial, self._standings.n_finished(entry.trial), left_s)
+        ]
+        return sorted(able, key=lambda entry: (-self._utility(entry), entry.trial))
 
     def _cost_s(self, entry: Entry) -> float:
         """Seconds that the folds take which a trial lacks, one after the other.
 
         Where its first one was cut, the others will take all that they may.
         """
-        n_left = self.given.n_folds - self._standings.n_finished(entry.trial)
-        slack = SLACK if self._standings.records[entry.trial, 0].truncated else 1.0
-        return slack * self._standings.fold_s(entry.trial) * n_left
+        n_left, first = (
+            self.given.n_folds - self._standings.n_finished(entry.trial),
+            self._standings.records[entry.trial, 0],
+        )
+        return n_left * (SLACK * first.fit_s if first.truncated else self._standings.fold_s(entry.trial))
 
     def _sound(self) -> list[Entry]:
         return [entry for entry in self._standings.entries.values() if self._is_sound(entry.trial)]
@@ -175,17 +200,16 @@ class Race:
         weights = self._incumbent.weights
         return self.clock.is_timed and weights is not None and weights.score == self.given.metric.perfect
 
-    def _reason(self) -> str:
+    def _reason(self, unused_s: float) -> str:
         if self.clock.finishing:
             return "finish requested"
         if not self.clock.is_timed:
             return "schedule complete"
         if all(self._standings.is_complete(entry.trial) or entry.trial in self._failed for entry in self._starters):
             return "schedule complete"
-        left_s = self._fits_left_s()
-        if self._is_perfect() and left_s > 0:
+        if self._is_perfect() and unused_s > 0:
             return "nothing more to gain"
-        return "no time for another fold" if left_s > UNUSED * (self.plan.time_limit_s or 0.0) else "time limit"
+        return "no time for another fold" if unused_s > UNUSED * (self.plan.time_limit_s or 0.0) else "time limit"
 
     def leaderboard(self) -> tuple[LeaderboardRow, ...]:
         """Every trial that has a fold, and the ensemble; what is served stands on top."""
@@ -295,17 +319,14 @@ class Race:
     def _note(self, outcome: Outcome) -> list[FoldFit]:
         """Take note of an outcome; the fits to try again."""
         record, order = outcome.record, outcome.order
-        if record is not None and self._is_stump(record):
-            self.checkpoints.drop(record)
-            if record.fold == 0:
-                self._in_vain.add(record.trial)
-            return []
         if record is None and outcome.lost is not None:
             # Its process may have died after it had kept the fold and before it could say so.
             record = self.checkpoints.record(order.trial, order.fold)
         if record is None and outcome.lost == LATE:
             record = self.checkpoints.take_snapshot(order.trial, order.fold)
-        if record is not None:
+        if record is not None and self._is_stump(record):
+            self._stumps.leave_out(record)
+        elif record is not None:
             self._take(record)
         elif outcome.failed is not None:
             self._give_up(order, outcome.failed)
@@ -350,13 +371,8 @@ class Race:
 
     def _is_stump(self, record: FoldRecord) -> bool:
         """Whether the clock ended a fit so early that no model is better off with it. The very first one is needed."""
-        if not record.truncated or not self._standings.records or record.fold == self.given.n_folds:
-            return False
-        first = self._standings.records.get((record.trial, 0))
-        if first is not None:
-            return record.fit_s < STUMP * first.fit_s
-        answers = self.checkpoints.out_of_fold(record.trial, record.fold)
-        return bool((answers == answers[0]).all())  # the same to all rows
+        is_needed = not self._standings.records or record.fold == self.given.n_folds
+        return not is_needed and self._stumps.has(record, self._standings.records.get((record.trial, 0)))
 
     def _restore(self) -> None:
         """Take up what an earlier attempt, or the run that is continued, finished."""
@@ -383,8 +399,9 @@ class Race:
     def _spelled(self, fold: int) -> str:
         return f"fold {fold + 1} of {self.given.n_folds}" if fold < self.given.n_folds else "all rows"
 
-    def _is_new(self, trial: str) -> bool:
-        return not (trial in self._failed or trial in self._in_vain or (trial, 0) in self._standings.records)
+    def _is_new(self, trial: str, left_s: float) -> bool:
+        has_begun = trial in self._failed or (trial, 0) in self._standings.records
+        return not has_begun and self._stumps.may_try(trial, 0, left_s)
 
     def _has_come_to(self, fold: int, trial: str) -> bool:
         return self._is_sound(trial) and self._standings.n_finished(trial) > fold

@@ -150,7 +150,7 @@ class Standings:
         common = max(set(finished.values()), key=worth)
         among = partial(self._weighed, finished, ensemble=ensemble, seed=seed, clock=clock)
         chosen = among(common)
-        ahead = self._far_ahead(finished, chosen, common)
+        ahead = self._far_ahead(finished, chosen, common, clock)
         return chosen if ahead is None else among(finished[ahead])
 
     def _weighed(self, finished: Mapping[str, int], common: int, *, ensemble: bool, seed: int, clock: Clock) -> Weights:
@@ -169,18 +169,24 @@ class Standings:
             max_members=self.max_members,
         )
 
-    def _far_ahead(self, finished: Mapping[str, int], chosen: Weights, common: int) -> str | None:
+    def _far_ahead(self, finished: Mapping[str, int], chosen: Weights, common: int, clock: Clock) -> str | None:
         """The trial with fewer folds that is better than the chosen blend by most, and by more than chance."""
         gains: dict[str, float] = {}
-        for trial, folds in finished.items():
-            if folds >= common:
-                continue
-            gain = self.utility({trial: 1.0}, folds) - self.utility(chosen.shares, folds)
-            truth, blended = self._truth(folds), self._blended(chosen.shares, folds)
-            error = standard_error(self.given.metric, truth, blended, seed=self.seed) if gain > 0 else None
-            if error is not None and gain > error:
-                gains[trial] = gain
-        return max(sorted(gains), key=lambda trial: gains[trial], default=None)
+        for folds in sorted({n for n in finished.values() if n < common}):
+            to_beat: float | None = None
+            for trial in sorted(trial for trial in finished if finished[trial] == folds):
+                if clock.spent():
+                    break
+                to_beat = self._beyond_chance(chosen, folds) if to_beat is None else to_beat
+                gains[trial] = self.utility({trial: 1.0}, folds) - to_beat
+        best = max(gains, key=lambda trial: gains[trial], default=None)
+        return best if best is not None and gains[best] > 0 else None
+
+    def _beyond_chance(self, chosen: Weights, n_folds: int) -> float:
+        """The utility that is better than a blend's by its standard error; infinite where there are too few rows."""
+        truth, answers = self._truth(n_folds), self._blended(chosen.shares, n_folds)
+        error = standard_error(self.given.metric, truth, answers, seed=self.seed)
+        return float("inf") if error is None else self.given.metric.utility(truth, answers) + error
 
     def leaderboard(self, served: Weights | None) -> tuple[LeaderboardRow, ...]:
         """Every trial that has a fold, and the ensemble; what is served stands on top."""
